@@ -1,0 +1,1 @@
+"""The record: vocabulary, verdict, ledger and reports."""

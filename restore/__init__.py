@@ -1,0 +1,1 @@
+"""The drills, and what a drill is made of."""
