@@ -120,7 +120,7 @@ class Measurement:
         return f"{self.comparison} {shown(self.limit, self.unit)}" if self.comparison else ""
 
 
-class Breach(Exception):  # noqa: N818 -- the field's word: a finding about the system, not an error of ours
+class Breach(AssertionError):  # noqa: N818 -- the field's word: a finding about the system, not an error of ours
     """The system falls short of a requirement.
 
     Args:
@@ -165,6 +165,14 @@ class Unverified(Exception):  # noqa: N818 -- as Breach
         super().__init__(f"{what}: {came_back}. {remedy}")
 
 
+# What two well-kept clocks may differ by before a time stamp is called one of the future.
+CLOCK_SKEW = timedelta(minutes=1)
+
+
+class NotApplicable(Exception):  # noqa: N818 -- as Breach
+    """The system declares that the requirement does not apply to it, for this reason."""
+
+
 Quantity = int | float | timedelta
 
 
@@ -188,6 +196,13 @@ class Evidence:
         """Hold an observed value to a lower limit, the limit itself included."""
         value, bound = _plain(observed), _plain(limit)
         self._compare(what, value, "at least", bound, holds=value >= bound, unit=_unit(observed, unit), subject=subject)
+
+    def age(self, what: str, observed: timedelta, *, limit: timedelta, subject: str = "") -> None:
+        """Hold an age to an upper limit, and to not lying in the future (clocks that differ by a little aside)."""
+        ahead = observed < -CLOCK_SKEW
+        comparison = "not in the future, at most" if ahead else "at most"
+        holds = not ahead and observed <= limit
+        self._compare(what, _plain(observed), comparison, _plain(limit), holds=holds, unit="s", subject=subject)
 
     def equal(self, what: str, observed: Value, *, expected: Value, unit: str = "", subject: str = "") -> None:
         """Hold an observed value to exactly the expected one, type included: neither True nor "1" equals 1."""

@@ -1,0 +1,36 @@
+"""Is the service there, does it say it is well, and can a client really use it?"""
+
+from fixtures.api import Health, Transaction
+from reports.requirement import Evidence, requirement
+
+
+@requirement("HEALTH-1", severity="P1", every="2 min", gate="both")
+def test_health_endpoint_answers_in_time(health: Health, evidence: Evidence) -> None:
+    """The health endpoint answers with the expected status in time.
+
+    Source: runbook 1.1 and 1.3; operations guide, "Disponibilidad del Sistema".
+    """
+    answer = health.answer()
+    evidence.equal("status", answer.status, expected=health.status, subject=health.url)
+    evidence.at_most("time to the answer", answer.answered_after, limit=health.timeout.total_seconds(), unit="s")
+
+
+@requirement("HEALTH-2", severity="P1", every="2 min", gate="both")
+def test_health_document_says_what_is_expected(health_document: Health, evidence: Evidence) -> None:
+    """The JSON of the health endpoint says what is expected, field by field.
+
+    Source: runbook 1.1 and 1.3.
+    """
+    observed = health_document.observed_fields()
+    for path, expected in health_document.fields.items():
+        evidence.equal(path, observed[path], expected=expected, subject=health_document.url)
+
+
+@requirement("HEALTH-4", severity="P1", every="5 min", gate="both")
+def test_signed_in_client_reads_rows(transaction: Transaction, evidence: Evidence) -> None:
+    """A real transaction of a signed-in client works: it signs in and reads a declared resource.
+
+    Source: operations guide, "Test de Conexión".
+    """
+    rows = transaction.rows()
+    evidence.at_least("rows read", len(rows), limit=1, subject=transaction.read_url)

@@ -1,0 +1,68 @@
+"""Options, and which plugins take part in a run; nothing else."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+OWN_SYSTEMS = Path(__file__).parent / "systems"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What a run verifies is one option; everything else about a system is its file."""
+    group = parser.getgroup("constancia")
+    group.addoption("--system", action="append", default=[], metavar="NAME", help="verify this system; repeatable")
+    group.addoption(
+        "--systems",
+        type=Path,
+        default=OWN_SYSTEMS,
+        metavar="DIR",
+        help="where the system files lie (default: systems/)",
+    )
+    group.addoption("--gate", choices=["before", "after"], help="only the checks of this gate around a deployment")
+    group.addoption(
+        "--now",
+        type=_moment,
+        metavar="TIME",
+        help="run as if it were this time, such as 2026-11-21T03:00:00Z (on record)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the chosen systems and let the plugins take part that verify them."""
+    config.addinivalue_line("markers", "requirement(row): the row of the catalogue that a check verifies")
+    if not config.option.system:
+        return
+    from fixtures.clock import Clock
+    from fixtures.system import SystemFileError, available, load
+    from fixtures.targets import Chosen, Targets
+    from reports.ledger import LedgerKeeper
+    from reports.redaction import Redactor
+    from reports.terminal import ClosingTable
+    from reports.verdict import Judge
+
+    files = available(config.option.systems)
+    unknown = [name for name in config.option.system if name not in files]
+    if unknown:
+        there = ", ".join(files) or "none"
+        raise pytest.UsageError(f"no system {unknown[0]} in {config.option.systems}; there are: {there}")
+    try:
+        systems = {(each := load(files[name])).name: each for name in config.option.system}
+    except SystemFileError as error:
+        raise pytest.UsageError(str(error)) from None
+    clock = Clock(config.option.now)
+    chosen = Chosen({name: Targets(each, clock=clock) for name, each in systems.items()}, gate=config.option.gate)
+    redact = Redactor((secret for each in systems.values() for secret in each.secrets()), os.environ)
+    judge = Judge(systems, redact=redact, now=clock.now, blindness=chosen.blindness)
+    plugins: dict[str, object] = {"targets": chosen, "judge": judge}
+    if not hasattr(config, "workerinput"):
+        keeper = LedgerKeeper()
+        plugins |= {"ledger": keeper, "table": ClosingTable(keeper)}
+    for name, plugin in plugins.items():
+        config.pluginmanager.register(plugin, f"constancia-{name}")
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

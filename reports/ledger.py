@@ -1,0 +1,145 @@
+"""The ledger of a run: what was expected, what was recorded, and the verdict that follows.
+
+Kept by the process that answers for the run, never by an xdist worker: a worker that dies takes its results with it.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Self
+
+import pytest
+
+from reports.requirement import Measurement, Outcome
+
+PROPERTY = "constancia"
+# xdist reports a worker that died under a phase of its own, "???".
+PHASES = ("setup", "call", "teardown")
+BREACHED = 1
+UNVERIFIED = 6
+# What a later report of the same check run may not cover up.
+GRAVITY = (Outcome.NOT_APPLICABLE, Outcome.PASSED, Outcome.WAIVED, Outcome.UNVERIFIED, Outcome.BREACHED)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one check run on one target came to; plain values, because it travels from worker to controller as JSON.
+
+    Attributes:
+        requirement: its id; of a result that was lost on the way, the name of the test.
+        severity: "P1" to "P4"; empty of a lost one.
+        target: "mira/nocobase", or "mira/-" where the system declares none.
+        title: the requirement as the record prints it.
+        outcome: one of Outcome.
+        measurements: in the order taken.
+        message: what a person must know, redacted; empty when passed.
+    """
+
+    requirement: str
+    severity: str
+    target: str
+    title: str
+    outcome: Outcome
+    measurements: tuple[Measurement, ...] = ()
+    message: str = ""
+
+    def as_text(self) -> str:
+        """The result as JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """The result that `as_text` wrote."""
+        read = json.loads(text)
+        read["outcome"] = Outcome(read["outcome"])
+        read["measurements"] = tuple(Measurement(**each) for each in read["measurements"])
+        return cls(**read)
+
+
+@dataclass
+class Ledger:
+    """Expected against recorded."""
+
+    expected: dict[str, None] = field(default_factory=dict)
+    recorded: dict[str, Result] = field(default_factory=dict)
+
+    def expect(self, test_ids: Iterable[str]) -> None:
+        """Note which check runs must leave a result."""
+        self.expected.update(dict.fromkeys(test_ids))
+
+    def record(self, test_id: str, result: Result) -> None:
+        """Note a result; of several of one check run the gravest stays."""
+        known = self.recorded.get(test_id)
+        if known is None or GRAVITY.index(result.outcome) > GRAVITY.index(known.outcome):
+            self.recorded[test_id] = result
+
+    def results(self) -> Mapping[str, Result]:
+        """Every expected and every recorded check run with its result; what left none is unverified."""
+        lost = {
+            test_id: _lost(test_id, "no result was recorded: it was not run, or its process was killed")
+            for test_id in self.expected
+            if test_id not in self.recorded
+        }
+        return self.recorded | lost
+
+    def exit_status(self, pytest_status: int) -> int:
+        """The exit code of the run: 0, 1 (something breached), 6 (something unverified), or pytest's own.
+
+        Args:
+            pytest_status: what pytest would exit with. Interrupted (2), internal error (3), usage (4) and nothing
+                collected (5) keep their meaning; so does any failure that the ledger does not explain.
+        """
+        if pytest_status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            return pytest_status
+        outcomes = {result.outcome for result in self.results().values()}
+        if Outcome.BREACHED in outcomes:
+            return BREACHED
+        if Outcome.UNVERIFIED in outcomes:
+            return UNVERIFIED
+        return pytest_status
+
+
+def _lost(test_id: str, why: str) -> Result:
+    function, _, target = test_id.partition("::")[2].rstrip("]").partition("[")
+    message = f"{test_id}: {why}"
+    return Result(function, "", target, function, Outcome.UNVERIFIED, message=message)
+
+
+class LedgerKeeper:
+    """The plugin that keeps the ledger of a run and decides its exit code."""
+
+    def __init__(self) -> None:
+        self.ledger = Ledger()
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Without xdist, what is expected is what was collected and selected."""
+        self.ledger.expect(item.nodeid for item in session.items)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """With xdist it is what the workers collected."""
+        self.ledger.expect(ids)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Record what a report says; one that says nothing but is no success is a result that was lost."""
+        result = self.result_on(report)
+        if result is not None:
+            self.ledger.record(report.nodeid, result)
+        elif not report.passed:
+            why = (
+                "its process was killed"
+                if report.when not in PHASES
+                else f"it ended without a result: {report.longrepr}"
+            )
+            self.ledger.record(report.nodeid, _lost(report.nodeid, why))
+
+    @staticmethod
+    def result_on(report: pytest.TestReport) -> Result | None:
+        """The result that a report carries."""
+        said = [value for name, value in report.user_properties if name == PROPERTY]
+        return Result.from_text(str(said[-1])) if said else None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Replace pytest's exit code by the verdict."""
+        session.exitstatus = self.ledger.exit_status(int(exitstatus))

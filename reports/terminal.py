@@ -1,0 +1,80 @@
+"""The closing table of a run: every requirement with its target, what was observed, the limit and the outcome."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from reports.ledger import GRAVITY, LedgerKeeper, Result
+from reports.requirement import Measurement, Outcome
+
+STYLES = {
+    Outcome.PASSED: "green",
+    Outcome.BREACHED: "bold red",
+    Outcome.UNVERIFIED: "bold yellow",
+    Outcome.WAIVED: "cyan",
+    Outcome.NOT_APPLICABLE: "dim",
+}
+# Where nobody sees the edges (a log file), wide enough that nothing is cut.
+WIDTH_OF_A_LOG = 150
+# In a longer run what holds is counted, not listed.
+MOST_ROWS = 100
+
+
+class ClosingTable:
+    """The plugin that prints it, in the process that answers for the run.
+
+    Args:
+        keeper: of the ledger.
+    """
+
+    def __init__(self, keeper: LedgerKeeper) -> None:
+        self._keeper = keeper
+
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        """Say the outcome in the suite's words while the run goes on."""
+        result = LedgerKeeper.result_on(report)
+        if result is None or (report.when != "call" and report.passed):
+            return None
+        word = result.outcome.value
+        return word, "." if result.outcome is Outcome.PASSED else word[0].upper(), word.upper()
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the table, the gravest last, where the eye is."""
+        from rich.console import Console
+        from rich.table import Table
+
+        results = list(self._keeper.ledger.results().values())
+        shown = [each for each in results if len(results) <= MOST_ROWS or each.outcome is not Outcome.PASSED]
+        table = Table(title="What was verified", title_justify="left", box=None, pad_edge=False)
+        for heading in ("requirement", "target", "observed", "limit", "outcome"):
+            table.add_column(heading, overflow="fold")
+        for result in sorted(shown, key=lambda each: (GRAVITY.index(each.outcome), each.target, each.requirement)):
+            observed, limit = _figures(result)
+            style = STYLES[result.outcome]
+            table.add_row(result.requirement, result.target, observed, limit, f"[{style}]{result.outcome}[/]")
+        writer = terminalreporter._tw  # noqa: SLF001 -- the only way to write where pytest writes, and to know its width
+        width = writer.fullwidth if writer.hasmarkup else max(writer.fullwidth, WIDTH_OF_A_LOG)
+        console = Console(width=width, force_terminal=writer.hasmarkup, highlight=False)
+        with console.capture() as captured:
+            console.print(table)
+        terminalreporter.write_line("")
+        terminalreporter.write(captured.get())
+        terminalreporter.write_line("")
+        terminalreporter.write_line(", ".join(_counts(results)))
+
+
+def _counts(results: Iterable[Result]) -> list[str]:
+    outcomes = [each.outcome for each in results]
+    return [f"{outcomes.count(outcome)} {outcome}" for outcome in Outcome if outcome in outcomes]
+
+
+def _figures(result: Result) -> tuple[str, str]:
+    """What to show of a result: the measurement that fell short, else the first one that was held to a limit."""
+    from rich.markup import escape
+
+    held = [each for each in result.measurements if each.comparison]
+    chosen: Measurement | None = next((each for each in held if not each.holds), next(iter(held), None))
+    if result.outcome in (Outcome.UNVERIFIED, Outcome.NOT_APPLICABLE) or chosen is None:
+        return escape(result.message.splitlines()[-1].strip() if result.message else ""), ""
+    more = f" (+{len(held) - 1} more)" if len(held) > 1 else ""
+    return escape(f"{chosen.what}: {chosen.observed_text}{more}"), escape(chosen.limit_text)

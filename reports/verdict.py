@@ -1,0 +1,280 @@
+"""The verdict on one check run: what it raised is classified once, redacted once, and said in one form."""
+
+import traceback
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import date, datetime
+from typing import NoReturn, Protocol
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from reports.ledger import PROPERTY, Result
+from reports.redaction import Redactor
+from reports.requirement import (
+    Breach,
+    Evidence,
+    Measurement,
+    NotApplicable,
+    Outcome,
+    Requirement,
+    Unreachable,
+    Unverified,
+)
+
+
+class Breached(AssertionError):  # noqa: N818 -- what pytest and Allure print before the message
+    """A breach with its redacted message; Allure shows it as failed."""
+
+
+class NotVerified(Exception):  # noqa: N818 -- as above
+    """What could not be verified, with its redacted message; Allure shows it as broken."""
+
+
+RESULT = pytest.StashKey[Result]()
+EVIDENCE = pytest.StashKey[Evidence]()
+# What ends the run as a whole is not a check's to classify.
+_ENDS_THE_RUN = (KeyboardInterrupt, SystemExit, pytest.exit.Exception)
+_MEASURED = "  {what}\n    observed   {observed}\n    limit      {limit}"
+_TRIED = "  tried        {what}\n  came back    {came_back}\n  do           {remedy}"
+
+
+class Step(Protocol):
+    """What to do next, by the runbook."""
+
+    @property
+    def next(self) -> str:
+        """The step."""
+
+    @property
+    def link(self) -> str | None:
+        """Where the runbook says more."""
+
+
+class Waiver(Protocol):
+    """A breach accepted for a time."""
+
+    @property
+    def until(self) -> date:
+        """The last day it holds."""
+
+    @property
+    def reason(self) -> str:
+        """Why."""
+
+    @property
+    def approved_by(self) -> str:
+        """By whom."""
+
+
+class System(Protocol):
+    """What a verdict must know of the system that a check run is about."""
+
+    @property
+    def timezone(self) -> ZoneInfo:
+        """In which the last day of a waiver ends."""
+
+    def next_step(self, requirement_id: str, /) -> Step | None:
+        """The runbook's next step for a requirement."""
+
+    def waiver_for(self, requirement_id: str, target: str, /) -> Waiver | None:
+        """The waiver declared for a requirement and a target."""
+
+
+class Judge:
+    """The plugin around every check run: setup, call and teardown raise its verdict and nothing else.
+
+    Nothing that a check or a library raises reaches pytest or Allure as it was: their messages and tracebacks show
+    passwords. A fresh exception with the redacted text takes its place.
+
+    Args:
+        systems: by name.
+        redact: cuts secrets out of a text.
+        now: the time, for waivers.
+        blindness: what came back from the canary of a system when it cannot be reached either; None when it can.
+    """
+
+    def __init__(
+        self,
+        systems: Mapping[str, System],
+        *,
+        redact: Redactor,
+        now: Callable[[], datetime],
+        blindness: Callable[[str], str | None],
+    ) -> None:
+        self._systems = systems
+        self._redact = redact
+        self._now = now
+        self._blindness = blindness
+
+    @pytest.fixture
+    def evidence(self, request: pytest.FixtureRequest) -> Evidence:
+        """What this check run leaves."""
+        evidence = Evidence()
+        request.node.stash[EVIDENCE] = evidence
+        return evidence
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Classify what a noun raises while it is made."""
+        __tracebackhide__ = True
+        try:
+            return (yield)
+        except _ENDS_THE_RUN:
+            raise
+        except BaseException as error:  # noqa: BLE001 -- whatever it is, it gets a name here
+            self._pronounce(item, error)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Judge the evidence once the check has ended, and classify what it raised."""
+        __tracebackhide__ = True
+        try:
+            returned = yield
+            self._evidence(item).judge()
+        except _ENDS_THE_RUN:
+            raise
+        except BaseException as error:  # noqa: BLE001 -- as above
+            self._pronounce(item, error)
+        item.stash[RESULT] = self._result(item, Outcome.PASSED)
+        return returned
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Classify what giving back a noun raises; it counts like what the check raised."""
+        __tracebackhide__ = True
+        try:
+            return (yield)
+        except _ENDS_THE_RUN:
+            raise
+        except BaseException as error:  # noqa: BLE001 -- as above
+            self._pronounce(item, error)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Put the result on the report, and the message in place of a traceback."""
+        report = yield
+        result = item.stash.get(RESULT, None)
+        if result is not None:
+            report.user_properties = [(PROPERTY, result.as_text())]
+            if call.excinfo is not None and report.failed:
+                report.longrepr = result.message
+        report.sections = [(name, self._redact(text)) for name, text in report.sections]
+        return report
+
+    def _pronounce(self, item: pytest.Item, error: BaseException) -> NoReturn:
+        """Raise the verdict that an error amounts to, without the error behind it."""
+        __tracebackhide__ = True
+        result = self._verdict(item, error)
+        item.stash[RESULT] = result
+        if result.outcome is Outcome.BREACHED:
+            raise Breached(result.message) from None
+        if result.outcome is Outcome.UNVERIFIED:
+            raise NotVerified(result.message) from None
+        raise pytest.skip.Exception(result.message, _use_item_location=True) from None
+
+    def _verdict(self, item: pytest.Item, error: BaseException) -> Result:
+        found = _gravest(error)
+        if isinstance(found, NotApplicable):
+            return self._result(item, Outcome.NOT_APPLICABLE, str(found))
+        if isinstance(found, Unreachable) and (silence := self._blindness(self._name(item))):
+            found = Unverified(
+                f"{found.measurements[0].what} {found.measurements[0].subject}".strip(),
+                came_back=f"{found.measurements[0].observed_text}; but the canary does not answer either ({silence})",
+                remedy="Check this machine's own network before the system's",
+            )
+        if isinstance(found, Breach):
+            return self._breached(item, found.measurements)
+        if isinstance(found, AssertionError):
+            return self._breached(item, Breach("assertion", observed=str(found), limit="true").measurements)
+        if not isinstance(found, Unverified):
+            found = _failure_of_ours(found)
+        said = _TRIED.format(what=found.what, came_back=found.came_back, remedy=found.remedy)
+        return self._result(item, Outcome.UNVERIFIED, said)
+
+    def _breached(self, item: pytest.Item, failed: Sequence[Measurement]) -> Result:
+        row = _row(item)
+        system = self._systems[self._name(item)]
+        said = [
+            _MEASURED.format(
+                what=f"{each.what}, {each.subject}" if each.subject else each.what,
+                observed=each.observed_text,
+                limit=each.limit_text,
+            )
+            for each in failed
+        ]
+        step = system.next_step(row.id)
+        if step is not None:
+            said.append(f"  next step\n    {step.next}" + (f"\n    {step.link}" if step.link else ""))
+        outcome = Outcome.BREACHED
+        waiver = system.waiver_for(row.id, self._target(item).partition("/")[2])
+        if waiver is not None:
+            holds = self._now().astimezone(system.timezone).date() <= waiver.until
+            outcome = Outcome.WAIVED if holds else Outcome.BREACHED
+            state = "waived" if holds else "no longer waived: the waiver ended"
+            said.append(f"  {state} until {waiver.until}, by {waiver.approved_by}: {waiver.reason}")
+        evidence = self._evidence(item)
+        if any(each not in evidence.measurements for each in failed):
+            evidence.measurements.extend(failed)
+        return self._result(item, outcome, "\n".join(said))
+
+    def _result(self, item: pytest.Item, outcome: Outcome, said: str = "") -> Result:
+        row = _row(item)
+        target = self._target(item)
+        title = _title(item)
+        message = f"{outcome.upper()} {row.id} ({row.severity}) {target}\n  {title}\n{said}" if said else ""
+        measurements = tuple(self._without_secrets(each) for each in self._evidence(item).measurements)
+        return Result(row.id, row.severity, target, title, outcome, measurements, self._redact(message))
+
+    def _without_secrets(self, measurement: Measurement) -> Measurement:
+        texts = {name: value for name, value in asdict(measurement).items() if isinstance(value, str)}
+        return replace(measurement, **{name: self._redact(text) for name, text in texts.items()})  # type: ignore[arg-type]  # only fields that hold texts get texts
+
+    def _evidence(self, item: pytest.Item) -> Evidence:
+        return item.stash.setdefault(EVIDENCE, Evidence())
+
+    def _target(self, item: pytest.Item) -> str:
+        """The target's id, "mira/nocobase": the parameter that begins with the name of a system."""
+        parameters = getattr(item, "callspec").params.values()  # noqa: B009 -- only functions have it; Item does not say so
+        return next(str(each) for each in parameters if str(each).partition("/")[0] in self._systems)
+
+    def _name(self, item: pytest.Item) -> str:
+        return self._target(item).partition("/")[0]
+
+
+def _row(item: pytest.Item) -> Requirement:
+    marker = item.get_closest_marker("requirement")
+    if marker is None:
+        raise pytest.UsageError(f"{item.nodeid} verifies no requirement: mark it with @requirement(...)")
+    row: Requirement = marker.args[0]
+    return row
+
+
+def _title(item: pytest.Item) -> str:
+    """The first line of the check's docstring: the requirement as the record prints it."""
+    return (getattr(item, "function").__doc__ or item.name).strip().splitlines()[0]  # noqa: B009 -- as above
+
+
+def _gravest(error: BaseException) -> BaseException:
+    """The error itself; of a group, a breach before what is unverified."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    leaves = [_gravest(each) for each in error.exceptions]
+    return next((each for each in leaves if isinstance(each, AssertionError)), leaves[0])
+
+
+def _failure_of_ours(error: BaseException) -> Unverified:
+    """What an unforeseen error of a check, a noun or a library is: nothing that the system can be blamed for."""
+    if isinstance(error, pytest.skip.Exception | pytest.xfail.Exception):
+        remedy = "A check never skips: raise Unverified, or declare the requirement not applicable"
+        return Unverified("running the check", came_back=f"it was skipped ({error})", remedy=remedy)
+    if isinstance(error, pytest.fail.Exception):
+        return Unverified("running the check", came_back=str(error), remedy="Mend the check")
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return Unverified(
+        "running the check",
+        came_back=f"{type(error).__name__}: {error} ({place.filename}, line {place.lineno}, in {place.name})",
+        remedy="This is a fault of the suite or of its surroundings, not known to be one of the system: report it",
+    )
