@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-OWN_SYSTEMS = Path(__file__).parent / "systems"
+HOUSE = Path(__file__).parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -16,7 +16,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--systems",
         type=Path,
-        default=OWN_SYSTEMS,
+        default=HOUSE / "systems",
         metavar="DIR",
         help="where the system files lie (default: systems/)",
     )
@@ -33,6 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Load the chosen systems and let the plugins take part that verify them."""
     config.addinivalue_line("markers", "requirement(row): the row of the catalogue that a check verifies")
     if not config.option.system:
+        _refuse_checks_without_a_system(config)
         return
     from fixtures.clock import Clock
     from fixtures.system import SystemFileError, available, load
@@ -56,11 +57,21 @@ def pytest_configure(config: pytest.Config) -> None:
     redact = Redactor((secret for each in systems.values() for secret in each.secrets()), os.environ)
     judge = Judge(systems, redact=redact, now=clock.now, blindness=chosen.blindness)
     plugins: dict[str, object] = {"targets": chosen, "judge": judge}
-    if not hasattr(config, "workerinput"):
+    if not hasattr(config, "workerinput") and not config.option.collectonly:
         keeper = LedgerKeeper()
         plugins |= {"ledger": keeper, "table": ClosingTable(keeper)}
     for name, plugin in plugins.items():
         config.pluginmanager.register(plugin, f"constancia-{name}")
+
+
+def _refuse_checks_without_a_system(config: pytest.Config) -> None:
+    from fixtures.system import available
+
+    for argument in config.args:
+        path = config.invocation_params.dir.joinpath(argument.partition("::")[0]).resolve()
+        if any(path.is_relative_to(HOUSE / room) or path == HOUSE for room in ("checks", "restore")):
+            there = ", ".join(available(config.option.systems)) or "none"
+            raise pytest.UsageError(f"{argument} verifies a system: add --system NAME (there are: {there})")
 
 
 def _moment(text: str) -> datetime:

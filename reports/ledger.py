@@ -76,7 +76,7 @@ class Ledger:
     def results(self) -> Mapping[str, Result]:
         """Every expected and every recorded check run with its result; what left none is unverified."""
         lost = {
-            test_id: _lost(test_id, "no result was recorded: it was not run, or its process was killed")
+            test_id: _lost(test_id, "no result: it was not run, or its process was killed")
             for test_id in self.expected
             if test_id not in self.recorded
         }
@@ -101,8 +101,8 @@ class Ledger:
 
 def _lost(test_id: str, why: str) -> Result:
     function, _, target = test_id.partition("::")[2].rstrip("]").partition("[")
-    message = f"{test_id}: {why}"
-    return Result(function, "", target, function, Outcome.UNVERIFIED, message=message)
+    message = f"UNVERIFIED {test_id}\n  {why}"
+    return Result(function, "", target, function, Outcome.UNVERIFIED, (Measurement("result", why),), message)
 
 
 class LedgerKeeper:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 
 from reports.ledger import GRAVITY, LedgerKeeper, Result
-from reports.requirement import Measurement, Outcome
+from reports.requirement import Outcome
 
 STYLES = {
     Outcome.PASSED: "green",
@@ -39,13 +39,19 @@ class ClosingTable:
         return word, "." if result.outcome is Outcome.PASSED else word[0].upper(), word.upper()
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Print the table, the gravest last, where the eye is."""
+        """Say what is breached and what is unverified, then print the table, the gravest last, where the eye is."""
         from rich.console import Console
         from rich.table import Table
 
         results = list(self._keeper.ledger.results().values())
+        for outcome in (Outcome.UNVERIFIED, Outcome.BREACHED):
+            messages = [each.message for each in results if each.outcome is outcome]
+            if messages:
+                terminalreporter.section(f"{len(messages)} {outcome}", bold=True)
+                terminalreporter.write_line("\n\n".join(messages))
+        terminalreporter.section("what was verified")
         shown = [each for each in results if len(results) <= MOST_ROWS or each.outcome is not Outcome.PASSED]
-        table = Table(title="What was verified", title_justify="left", box=None, pad_edge=False)
+        table = Table(box=None, pad_edge=False)
         for heading in ("requirement", "target", "observed", "limit", "outcome"):
             table.add_column(heading, overflow="fold")
         for result in sorted(shown, key=lambda each: (GRAVITY.index(each.outcome), each.target, each.requirement)):
@@ -57,7 +63,6 @@ class ClosingTable:
         console = Console(width=width, force_terminal=writer.hasmarkup, highlight=False)
         with console.capture() as captured:
             console.print(table)
-        terminalreporter.write_line("")
         terminalreporter.write(captured.get())
         terminalreporter.write_line("")
         terminalreporter.write_line(", ".join(_counts(results)))
@@ -69,12 +74,13 @@ def _counts(results: Iterable[Result]) -> list[str]:
 
 
 def _figures(result: Result) -> tuple[str, str]:
-    """What to show of a result: the measurement that fell short, else the first one that was held to a limit."""
+    """What to show of a result: the measurement that fell short, else the first one held to a limit, else the last."""
     from rich.markup import escape
 
     held = [each for each in result.measurements if each.comparison]
-    chosen: Measurement | None = next((each for each in held if not each.holds), next(iter(held), None))
-    if result.outcome in (Outcome.UNVERIFIED, Outcome.NOT_APPLICABLE) or chosen is None:
-        return escape(result.message.splitlines()[-1].strip() if result.message else ""), ""
+    chosen = next((each for each in held if not each.holds), next(iter(held), None))
+    if chosen is None or result.outcome in (Outcome.UNVERIFIED, Outcome.NOT_APPLICABLE):
+        last = result.measurements[-1].observed_text if result.measurements else result.message
+        return escape(last), ""
     more = f" (+{len(held) - 1} more)" if len(held) > 1 else ""
     return escape(f"{chosen.what}: {chosen.observed_text}{more}"), escape(chosen.limit_text)

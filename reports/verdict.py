@@ -178,7 +178,8 @@ class Judge:
     def _verdict(self, item: pytest.Item, error: BaseException) -> Result:
         found = _gravest(error)
         if isinstance(found, NotApplicable):
-            return self._result(item, Outcome.NOT_APPLICABLE, str(found))
+            self._evidence(item).note("reason", str(found))
+            return self._result(item, Outcome.NOT_APPLICABLE, f"  {found}")
         if isinstance(found, Unreachable) and (silence := self._blindness(self._name(item))):
             found = Unverified(
                 f"{found.measurements[0].what} {found.measurements[0].subject}".strip(),
@@ -191,6 +192,7 @@ class Judge:
             return self._breached(item, Breach("assertion", observed=str(found), limit="true").measurements)
         if not isinstance(found, Unverified):
             found = _failure_of_ours(found)
+        self._evidence(item).note(found.what, found.came_back)
         said = _TRIED.format(what=found.what, came_back=found.came_back, remedy=found.remedy)
         return self._result(item, Outcome.UNVERIFIED, said)
 

