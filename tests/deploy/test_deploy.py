@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.system import load
+
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / "deploy/github-actions").glob("*.yml"))
+SYSTEM_FILES = sorted((ROOT / "systems").glob("*.toml"))
 UNITS = sorted(path for path in (ROOT / "deploy/systemd").iterdir() if path.is_file())
 CRON_LINES = [
     line
@@ -100,9 +103,18 @@ def test_environments_that_a_schedule_names_exist(path: Path) -> None:
     assert {name for pair in named for name in pair if name} <= _environments().keys()
 
 
+def _variables(workflow: Path) -> dict[str, str]:
+    return dict(re.findall(r"^ +([A-Z_]+): ([^#\n]*[^# \n])", workflow.read_text(), re.MULTILINE))
+
+
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
 def test_workflow_sets_every_variable_of_the_system_files(workflow: Path) -> None:
-    files = [path.read_text() for path in (ROOT / "systems").glob("*.toml")]
-    needed = {name for text in files for name in re.findall(r"\$\{(\w+)\}", text)}
-    given = set(re.findall(r"^ +([A-Z_]+): ", workflow.read_text(), re.MULTILINE))
-    assert needed <= given
+    needed = {name for path in SYSTEM_FILES for name in re.findall(r"\$\{(\w+)\}", path.read_text())}
+    assert needed <= _variables(workflow).keys()
+
+
+@pytest.mark.parametrize("path", SYSTEM_FILES, ids=lambda path: path.name)
+def test_drill_needs_no_way_into_production(path: Path) -> None:
+    variables = _variables(ROOT / "deploy/github-actions/monthly-restore-drill.yml")
+    assert not any("secrets." in value for value in variables.values())
+    assert load(path, variables).restore
