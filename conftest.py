@@ -49,9 +49,9 @@ def pytest_configure(config: pytest.Config) -> None:
         there = ", ".join(files) or "none"
         raise pytest.UsageError(f"no system {unknown[0]} in {config.option.systems}; there are: {there}")
     try:
-        systems = {(each := load(files[name])).name: each for name in config.option.system}
+        systems = {name: load(files[name]) for name in config.option.system}
     except SystemFileError as error:
-        raise pytest.UsageError(str(error)) from None
+        raise pytest.UsageError(Redactor((), os.environ)(str(error))) from None
     clock = Clock(config.option.now)
     chosen = Chosen({name: Targets(each, clock=clock) for name, each in systems.items()}, gate=config.option.gate)
     redact = Redactor((secret for each in systems.values() for secret in each.secrets()), os.environ)

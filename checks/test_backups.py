@@ -20,8 +20,8 @@ def test_newest_backup_is_whole(backups: BackupSet, evidence: Evidence) -> None:
 
     Source: ours; the backup scripts of the operations guide report success whatever happened.
     """
-    archive = backups.newest_archive()
-    evidence.note("size", archive.size, unit="bytes", subject=archive.path.name)
-    evidence.note("SHA-256", archive.sha256, subject=archive.path.name)
-    evidence.note("rows in it", sum(archive.rows.values()), subject=archive.path.name)
-    evidence.note("what cannot be known", archive.unproven or "nothing", subject=archive.path.name)
+    newest, archive = backups.newest(), backups.newest_archive()
+    evidence.equal("bytes decoded", archive.size, expected=newest.size, unit="bytes", subject=newest.name)
+    evidence.note("SHA-256", archive.sha256, subject=newest.name)
+    evidence.note("rows in it", sum(archive.rows.values()), subject=newest.name)
+    evidence.note("what cannot be known", archive.unproven or "nothing", subject=newest.name)

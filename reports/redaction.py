@@ -4,27 +4,42 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 HIDDEN = "[redacted]"
 # Shorter values would cut into ordinary words; a password this short protects nothing.
 SHORTEST = 4
-_SECRET_NAME = re.compile(r"PASSW|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|PRIVATE|CREDENTIAL|DSN|AUTH", re.IGNORECASE)
-_URL_PASSWORD = re.compile(r"(?P<before>[a-z][a-z0-9+.-]*://[^\s/:@]*:)(?P<password>[^\s/@]+)(?=@)", re.IGNORECASE)
+# What a variable such as AUTH_ENABLED is set to.
+SWITCHES = ("true", "false", "none", "null")
+_SECRET_NAME = re.compile(
+    r"PASSW|PASSPHRASE|PASS$|_PWD$|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|_KEY$|PRIVATE|CREDENTIAL|DSN|AUTH(?!OR)",
+    re.IGNORECASE,
+)
+# Its quantifiers are bounded or stop at what follows, so that a long text takes time in proportion.
+_URL_PASSWORD = re.compile(
+    r"(?P<before>[a-z][a-z0-9+.-]{0,30}://[^\s/:@]*:)(?P<password>[^\s/\"']+)(?=@)", re.IGNORECASE
+)
+_NAMED_PASSWORD = re.compile(
+    r"(?P<before>\b(?:password|passwd|pwd)\s?=\s?)(?P<password>'[^']*'|[^\s&'\"]+)", re.IGNORECASE
+)
+_ESCAPE = re.compile(r"%[0-9A-F]{2}")
+_URL_SAFE = str.maketrans("+/", "-_")
 
 
 class Redactor:
     """Cuts known secrets, in the spellings in which they travel, and the password of any URL out of a text.
 
     Args:
-        secrets: the declared secrets of the systems; of one that is a URL, its password counts too.
+        secrets: the declared secrets of the systems; of one that is an address, its password counts too.
         environment: variables whose name says that they hold a secret count as well, and so do passwords in URLs.
     """
 
     def __init__(self, secrets: Iterable[str], environment: Mapping[str, str]) -> None:
-        found = set(secrets) | {value for name, value in environment.items() if _SECRET_NAME.search(name)}
+        named = {value for name, value in environment.items() if _SECRET_NAME.search(name)}
+        found = set(secrets) | {value for value in named if value.lower() not in SWITCHES}
         for value in (*found, *environment.values()):
-            found.update(_passwords_in(value))
+            found |= _passwords_in(value)
         spellings = {spelling for value in found if len(value) >= SHORTEST for spelling in _spellings(value)}
         # The longest first: a secret that holds another one must go as a whole.
         longest_first = sorted(spellings, key=len, reverse=True)
@@ -34,30 +49,47 @@ class Redactor:
         """The text without secrets."""
         if self._secrets is not None:
             text = self._secrets.sub(HIDDEN, text)
-        return _URL_PASSWORD.sub(rf"\g<before>{HIDDEN}", text)
+        for pattern in (_URL_PASSWORD, _NAMED_PASSWORD):
+            text = pattern.sub(rf"\g<before>{HIDDEN}", text)
+        return text
 
 
 def _passwords_in(value: str) -> set[str]:
+    """The passwords in an address, and in a connection string such as "host=... password=...", as given and as meant."""
+    found = {match["password"].strip("'") for match in _NAMED_PASSWORD.finditer(value)}
     match = _URL_PASSWORD.match(value)
-    if match is None:
-        return set()
-    try:
-        password = urlsplit(value).password
-    except ValueError:
-        password = None
-    return {text for text in (password, password and unquote(password)) if text} | {match["password"]}
+    if match is not None:
+        found.add(match["password"])
+        with suppress(ValueError):  # an address that urlsplit refuses
+            found.add(urlsplit(value).password or "")
+    return found | {unquote(each) for each in found}
 
 
 def _spellings(value: str) -> set[str]:
-    """As it stands, percent-encoded, in JSON, in Base64, and as Python prints it."""
-    encoded = base64.b64encode(value.encode()).decode()
+    """As it stands, percent-encoded, in JSON, as Python prints it, and in Base64; of several lines, each line too."""
+    plain = value.encode(errors="surrogateescape")  # the environment's own bytes, whatever they are
+    percent = {quote(plain, safe=""), quote_plus(plain), quote(plain, safe="!$&'()*+,;=~")}
     return {
         value,
-        quote(value, safe=""),
-        quote_plus(value),
+        *(line for line in value.splitlines() if len(line) >= SHORTEST),
+        *percent,
+        *(_ESCAPE.sub(lambda escape: escape[0].lower(), each) for each in percent),
         json.dumps(value)[1:-1],
         json.dumps(value, ensure_ascii=False)[1:-1],
         repr(value)[1:-1],
-        encoded,
-        encoded.rstrip("="),
+        repr(f"\"'{value}")[4:-1],  # within a text that holds both kinds of quotes
+        ascii(value)[1:-1],
+        repr(plain)[2:-1],
+        *_in_base64(plain),
     }
+
+
+def _in_base64(value: bytes) -> set[str]:
+    """What of its Base64 does not depend on what stands before and after it, as in "user:password"."""
+    found = {base64.b64encode(value).decode()}
+    for before in range(3):
+        encoded = base64.b64encode(bytes(before) + value).decode()
+        own = encoded[-(-before * 8 // 6) : (before + len(value)) * 8 // 6]
+        if len(own) >= SHORTEST:
+            found.add(own)
+    return found | {each.translate(_URL_SAFE) for each in found}

@@ -87,7 +87,7 @@ def requirement(requirement_id: str, *, severity: str, every: str, gate: Gate | 
         ValueError: when one of these is not as described.
     """
     family, _, number = requirement_id.rpartition("-")
-    if family not in FAMILIES or not number.isdigit():
+    if family not in FAMILIES or not number.isdecimal():
         raise ValueError(f"requirement id {requirement_id!r}: expected FAMILY-NUMBER with one of {', '.join(FAMILIES)}")
     gates = frozenset({"before", "after"} if gate == "both" else {gate} if gate else ())
     return pytest.mark.requirement(Requirement(requirement_id, Severity(severity), parse_duration(every), gates))
@@ -111,8 +111,10 @@ class Measurement:
 
     @property
     def observed_text(self) -> str:
-        """What was observed, with its unit, for a person."""
-        return shown(self.observed, self.unit)
+        """What was observed, with its unit, for a person; in full where rounding would hide what it breaches."""
+        text = shown(self.observed, self.unit)
+        hidden = not self.holds and self.observed != self.limit and text == shown(self.limit, self.unit)
+        return f"{text} (exactly {self.observed} {self.unit})".replace(" )", ")") if hidden else text
 
     @property
     def limit_text(self) -> str:

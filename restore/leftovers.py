@@ -1,8 +1,8 @@
 """Leases: what a drill holds while it runs, so that whatever it leaves when it is killed can be found and removed.
 
-Each drill locks a file that names its folder and its container's label. The lock ends with its process, SIGKILL
-included; a lease that can be locked by somebody else is a dead drill's. `sweep` removes what those left. It is called at
-the start of every run, so it costs next to nothing when there is nothing, and imports Docker only for dead containers.
+Each drill locks a file named by its id, and its folder or its container carry that id too. The lock ends with the
+process, SIGKILL included: a lease that another process can lock is a dead drill's. `sweep` removes what those left. It
+runs at the start of every run, costs next to nothing when there is nothing, and imports Docker for dead containers only.
 """
 
 import fcntl
@@ -17,54 +17,199 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
-LABEL = "constancia.drill"  # of containers; its value is the drill's id
 PATIENCE = 15.0  # seconds until what was killed must be gone
-_LEASE = re.compile(r"[0-9a-f]{16}")
+_ID = re.compile(r"[0-9a-f]{16}")
 
 
 class LeaseRefusedError(Exception):
-    """The folder of leases cannot be trusted or used; the message says why."""
+    """The folder of the leases cannot be used or trusted; the message says why."""
 
 
-@dataclass(frozen=True)
 class Lease:
-    """One drill's claim.
+    """One drill's claim on what it makes, from before it makes it until it is known to be gone; a context manager.
 
-    Attributes:
-        id: unique; the value of its container's label.
-        folder: its own folder, mode 0755, with a short path; gone when the lease ends.
+    On leaving, its folder is removed. Unless `disposed` was set by then, its file stays behind unlocked, and the next
+    `sweep` looks again.
+
+    Args:
+        container: whether the drill makes a container (labelled with the id); otherwise it gets a folder.
+
+    Raises:
+        LeaseRefusedError: on entering, when the folder of leases belongs to another user.
     """
 
-    id: str
-    folder: Path
+    def __init__(self, *, container: bool) -> None:
+        self.id = secrets.token_hex(8)
+        self.folder = _folder_of(self.id)
+        self.disposed = False
+        self._container = container
+
+    def __enter__(self) -> Self:
+        described = {"container": self._container, "docker_host": os.environ.get("DOCKER_HOST", "")}
+        with _leases() as leases:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._descriptor = os.open(self.id, flags, 0o600, dir_fd=leases)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            os.write(self._descriptor, json.dumps(described).encode())
+        if not self._container:
+            self.folder.mkdir()
+            self.folder.chmod(0o755)  # an unprivileged server must be able to enter it, whatever the umask
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            _remove_folder(self.folder)
+            if self.disposed and not self.folder.exists():
+                with _leases() as leases:
+                    os.unlink(self.id, dir_fd=leases)
+        finally:
+            os.close(self._descriptor)
+
+
+def sweep() -> tuple[str, ...]:
+    """Remove whatever drills that were killed have left: processes, folders, containers and their volumes.
+
+    Returns:
+        What was found, a phrase each, and whether it is gone; empty when there was nothing.
+    """
+    if not _leases_folder().is_dir():
+        return ()
+    found: list[str] = []
+    with suppress(LeaseRefusedError):  # another user's: nothing of ours can be in it
+        for drill, descriptor in _dead():
+            try:
+                remains = [*_clear_folder(drill), *_clear_container(drill, descriptor)]
+                found += remains
+                if not any(each.endswith(_STILL) for each in remains):
+                    with _leases() as leases:
+                        os.unlink(drill, dir_fd=leases)
+            finally:
+                os.close(descriptor)
+    return tuple(found)
+
+
+_GONE, _STILL = "removed", "still there"
+
+
+def _leases_folder() -> Path:
+    return Path(tempfile.gettempdir()) / f"constancia-leases-{os.geteuid()}"
+
+
+def _folder_of(drill: str) -> Path:
+    return Path(tempfile.gettempdir()) / f"constancia-drill-{drill}"
 
 
 @contextmanager
-def lease(*, container: bool) -> Iterator[Lease]:
-    """Hold a lease, with a new folder; both are gone on leaving.
-
-    Where the folder or the container cannot be removed the file of the lease stays, for `sweep` to try again.
-
-    Args:
-        container: whether the drill will start a container; its label must be LABEL = the lease's id.
-
-    Raises:
-        LeaseRefusedError: when the folder of leases belongs to another user.
-    """
-    drill = secrets.token_hex(8)
-    claim = Lease(drill, Path(tempfile.gettempdir()) / f"constancia-drill-{drill}")
-    with _leases(create=True) as leases:
-        assert_locked = os.open(drill, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=leases)
-        fcntl.flock(assert_locked, fcntl.LOCK_EX)
-        os.write(assert_locked, json.dumps(_described(claim, container=container)).encode())
+def _leases() -> Iterator[int]:
+    """The folder of leases, locked: a descriptor. Nobody else makes or claims a lease meanwhile."""
+    path = _leases_folder()
+    with suppress(FileExistsError):
+        path.mkdir(mode=0o700)
     try:
-        claim.folder.mkdir(mode=0o755)
-        claim.folder.chmod(0o755)  # whatever the umask
-        yield claim
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise LeaseRefusedError(f"{path} is no folder of ours: {error.strerror}") from None
+    try:
+        about = os.fstat(descriptor)
+        if about.st_uid != os.geteuid() or stat.S_IMODE(about.st_mode) & 0o022:
+            raise LeaseRefusedError(f"{path} belongs to another user, or others may write into it")
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
     finally:
-        left = _remove_folder(claim.folder)
-        if not left and not (container and os.path.lexists(claim.folder)):
-            pass
+        os.close(descriptor)
+
+
+def _dead() -> list[tuple[str, int]]:
+    """The leases whose drill is dead: their ids, and descriptors that hold their locks."""
+    dead = []
+    with _leases() as leases:
+        for name in sorted(filter(_ID.fullmatch, os.listdir(leases))):
+            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=leases)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(descriptor)
+            else:
+                dead.append((name, descriptor))
+    return dead
+
+
+def _clear_folder(drill: str) -> list[str]:
+    folder = _folder_of(drill)
+    remains = []
+    if processes := processes_in(folder):
+        gone = _kill(folder)
+        remains.append(f"{len(processes)} processes of drill {drill}: {_GONE if gone else _STILL}")
+    try:
+        about = folder.lstat()
+    except FileNotFoundError:
+        return remains
+    if stat.S_ISDIR(about.st_mode) and about.st_uid == os.geteuid():
+        _remove_folder(folder)
+        remains.append(f"folder {folder}: {_STILL if folder.exists() else _GONE}")
+    return remains
+
+
+def _clear_container(drill: str, descriptor: int) -> list[str]:
+    try:
+        described = json.loads(os.read(descriptor, 1 << 16))
+    except ValueError:  # killed before it was written, and so before anything was made
+        return []
+    if not described["container"]:
+        return []
+    from reports.requirement import Unverified
+    from restore import engine
+
+    host = described["docker_host"]
+    try:
+        with engine.connected({**os.environ, "DOCKER_HOST": host} if host else None) as client:
+            removed = engine.remove_labelled(client, drill)
+            left = engine.labelled(client, drill)
+    except Unverified as unverified:
+        return [f"container of drill {drill}: {unverified.came_back}; perhaps {_STILL}"]
+    return [*(f"{each}: {_GONE}" for each in removed), *(f"{each}: {_STILL}" for each in left)]
+
+
+def processes_in(folder: Path) -> list[int]:
+    """Processes that work in the folder or run a program of it. Zombies do neither. Where no /proc is, none is found."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        for link in ("cwd", "exe"):
+            with suppress(OSError):
+                if os.readlink(entry / link).startswith(str(folder)):  # noqa: PTH115 -- the text, it may say "(deleted)"
+                    found.append(int(entry.name))
+                    break
+    return found
+
+
+def _kill(folder: Path) -> bool:
+    """Kill the folder's processes; whether they are gone."""
+    deadline = time.monotonic() + PATIENCE
+    while processes := processes_in(folder):
+        if time.monotonic() > deadline:
+            return False
+        for process in processes:
+            with suppress(OSError):
+                held = os.pidfd_open(process)
+                try:
+                    if process in processes_in(folder):  # the number may have passed to another meanwhile
+                        signal.pidfd_send_signal(held, signal.SIGKILL)
+                finally:
+                    os.close(held)
+        time.sleep(0.02)
+    return True
+
+
+def _remove_folder(folder: Path) -> None:
+    """Remove a folder, as far as it can be; what is still being written by the dying is tried again."""
+    deadline = time.monotonic() + PATIENCE
+    while folder.exists() and time.monotonic() < deadline:
+        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            time.sleep(0.05)

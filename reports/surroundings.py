@@ -1,0 +1,125 @@
+"""What a reader of Allure results must know of the run: which suite and system files, where, and how it ended."""
+
+import hashlib
+import json
+import os
+import platform
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from reports.ledger import GRAVITY
+from reports.redaction import Redactor
+from reports.requirement import Outcome
+
+ENVIRONMENT = "environment.properties"
+EXECUTOR = "executor.json"
+CATEGORIES = "categories.json"
+NOT_ENDED = "none: the run did not end"
+
+_ENDS_A_KEY = re.compile(r"[:= ]")
+
+
+def categories() -> Sequence[Mapping[str, object]]:
+    """The outcomes as Allure's categories, told apart by status and by the first word of the message."""
+    status = {Outcome.BREACHED: "failed", Outcome.UNVERIFIED: "broken"}
+    named = (outcome for outcome in Outcome if outcome is not Outcome.PASSED)
+    return [
+        {
+            "name": outcome.capitalize(),
+            "matchedStatuses": [status.get(outcome, "skipped")],
+            # Allure 2 wants the whole message to match, Allure 3 any part of it.
+            "messageRegex": rf"^{outcome.upper()}[\s\S]*",
+        }
+        for outcome in named
+    ]
+
+
+def environment(
+    files: Mapping[str, Path], *, language: str, gate: str | None, now: datetime | None, verdict: str
+) -> Mapping[str, str]:
+    """The facts of a run.
+
+    Args:
+        files: the system files, by the system's name.
+        language: in which a report on this run is written.
+        gate: "before" or "after" a deployment; None where the run judges none.
+        now: the time that the run was told it is; None where it went by the machine's clock.
+        verdict: as `verdict` says it.
+    """
+    about = {"verdict": verdict, "constancia": _version()}
+    about |= {f"system {name}": f"{path.name} sha256 {_digest(path)}" for name, path in files.items()}
+    return about | {
+        "gate": f"{gate} a deployment" if gate else "none",
+        "clock": f"moved to {now.isoformat()}" if now else "the machine's own",
+        "python": f"{platform.python_version()}, {platform.system()} {platform.machine()}",
+        "language": language,
+    }
+
+
+def verdict(outcomes: Sequence[Outcome], *, exit_code: int) -> str:
+    """How a run ended: "1 breached, 12 passed (exit code 1)"."""
+    counts = [f"{outcomes.count(outcome)} {outcome}" for outcome in reversed(GRAVITY) if outcome in outcomes]
+    return f"{', '.join(counts) or 'nothing was verified'} (exit code {exit_code})"
+
+
+def executor(surroundings: Mapping[str, str], *, report_name: str) -> Mapping[str, str | int]:
+    """Who ran it: the pipeline where one says so in its environment variables, else the machine.
+
+    Args:
+        surroundings: the environment variables.
+        report_name: what a report on this run is called.
+    """
+    if surroundings.get("GITHUB_ACTIONS") == "true":
+        repository = f"{surroundings.get('GITHUB_SERVER_URL', '')}/{surroundings.get('GITHUB_REPOSITORY', '')}"
+        number = surroundings.get("GITHUB_RUN_NUMBER", "0")
+        found: dict[str, str | int] = {
+            "name": "GitHub Actions",
+            "type": "github",
+            "url": repository,
+            "buildName": f"{surroundings.get('GITHUB_WORKFLOW', '')} #{number}",
+            "buildUrl": f"{repository}/actions/runs/{surroundings.get('GITHUB_RUN_ID', '')}",
+        }
+    elif surroundings.get("GITLAB_CI") == "true":
+        number = surroundings.get("CI_PIPELINE_IID", "0")
+        found = {
+            "name": "GitLab CI",
+            "type": "gitlab",
+            "url": surroundings.get("CI_PROJECT_URL", ""),
+            "buildName": f"{surroundings.get('CI_JOB_NAME', '')} #{number}",
+            "buildUrl": surroundings.get("CI_JOB_URL", ""),
+        }
+    else:
+        return {"name": platform.node(), "type": "host", "reportName": report_name}
+    return found | {"buildOrder": int(number) if number.isdigit() else 0, "reportName": report_name}
+
+
+def write(folder: Path, facts: Mapping[str, str], *, report_name: str, redact: Redactor) -> None:
+    """Put the three files beside the results."""
+    properties = "".join(f"{_key(name)} = {_ascii(redact(value))}\n" for name, value in facts.items())
+    (folder / ENVIRONMENT).write_text(properties, encoding="ascii")
+    for name, document in (
+        (EXECUTOR, executor(os.environ, report_name=report_name)),
+        (CATEGORIES, categories()),
+    ):
+        (folder / name).write_text(redact(json.dumps(document, indent=2, ensure_ascii=False)), encoding="utf-8")
+
+
+def _key(text: str) -> str:
+    return _ENDS_A_KEY.sub(r"\\\g<0>", _ascii(text))
+
+
+def _ascii(text: str) -> str:
+    """The escapes of a Java properties file are those of JSON."""
+    return json.dumps(" ".join(text.split()))[1:-1]
+
+
+def _version() -> str:
+    pyproject = Path(__file__).parents[1] / "pyproject.toml"
+    return str(tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]["version"])
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,105 @@
+"""The Docker engine: reaching it, and removing what drills have labelled as theirs."""
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from reports.requirement import Unverified
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+LABEL = "constancia.drill"  # of a drill's container; its value is the id of the drill's lease
+PATIENCE = 20.0  # seconds until what was removed must be gone
+REMEDY = 'Start Docker and let this account use it, or declare server = "embedded"'
+
+
+@contextmanager
+def answering(what: str) -> Iterator[None]:
+    """Tell what the libraries that talk to the engine raise as what it means to us.
+
+    Args:
+        what: what is tried.
+
+    Raises:
+        Unverified: when no engine answers, it refuses, or a library is missing.
+    """
+    try:
+        from docker.errors import DockerException
+        from requests.exceptions import RequestException
+    except ImportError as error:
+        remedy = 'Install it (pip install testcontainers), or declare server = "embedded"'
+        raise Unverified(what, came_back=f"no module {error.name}", remedy=remedy) from None
+    try:
+        yield
+    except (DockerException, RequestException, OSError) as error:
+        raise Unverified(what, came_back=_shortened(error), remedy=REMEDY) from None
+
+
+@contextmanager
+def connected(environment: Mapping[str, str] | None = None) -> Iterator["DockerClient"]:
+    """A client of the engine that the environment names (DOCKER_HOST), or of this machine's.
+
+    Raises:
+        Unverified: as `answering`.
+    """
+    with answering("reaching the Docker engine"):
+        import docker
+
+        client = docker.from_env(environment=dict(environment or os.environ))
+        try:
+            client.ping()
+            yield client
+        finally:
+            client.close()
+
+
+def labelled(client: "DockerClient", drill: str) -> list[str]:
+    """Containers of a drill that are there, running or not, and their volumes, as "container 0123456789ab"."""
+    found = client.api.containers(all=True, filters={"label": f"{LABEL}={drill}"})
+    containers = [f"container {each['Id'][:12]}" for each in found]
+    mounts = (mount for each in found for mount in each.get("Mounts", ()))
+    return containers + [f"volume {mount['Name'][:12]}" for mount in mounts if mount.get("Type") == "volume"]
+
+
+def remove_labelled(client: "DockerClient", drill: str) -> list[str]:
+    """Remove a drill's containers with their volumes, and wait until they are gone.
+
+    Returns:
+        What was there, as `labelled` names it.
+    """
+    from docker.errors import APIError
+
+    found = labelled(client, drill)
+    deadline = time.monotonic() + PATIENCE
+    while remaining := labelled(client, drill):
+        if time.monotonic() > deadline:
+            break
+        for each in remaining:
+            kind, _, name = each.partition(" ")
+            # It may be going by itself at this moment: then Docker says "not found" or "already in progress".
+            with suppress(APIError):
+                if kind == "container":
+                    client.api.remove_container(name, force=True, v=True)
+        time.sleep(0.02)
+    return found
+
+
+def volumes_there(client: "DockerClient", names: list[str]) -> list[str]:
+    """Which of these volumes are still there."""
+    from docker.errors import NotFound
+
+    there = []
+    for name in names:
+        with suppress(NotFound):
+            client.api.inspect_volume(name)
+            there.append(name)
+    return there
+
+
+def _shortened(error: Exception) -> str:
+    """The first line of a library's error, of a bearable length."""
+    told = str(getattr(error, "explanation", None) or error).strip() or type(error).__name__
+    return told.splitlines()[0][:200]

