@@ -8,7 +8,7 @@ import json
 import platform
 import re
 import time
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
@@ -68,13 +68,13 @@ class AllureRecord:
 
     Args:
         systems: by name.
-        files: the system files, by the system's name.
+        files: the system files.
         redact: cuts secrets out of a text.
         ledger: of the run; None in an xdist worker, which answers for nothing.
     """
 
     def __init__(
-        self, systems: Mapping[str, System], *, files: Mapping[str, Path], redact: Redactor, ledger: Ledger | None
+        self, systems: Mapping[str, System], *, files: Sequence[Path], redact: Redactor, ledger: Ledger | None
     ) -> None:
         self._systems = systems
         self._files = files
@@ -132,18 +132,16 @@ class AllureRecord:
         outcomes = [result.outcome for result in results.values()] + [Outcome.UNVERIFIED] * len(self._not_collected)
         self._describe(session.config, surroundings.verdict(outcomes, exit_code=int(session.exitstatus)))
 
-    def _complete(self, test_result: Any) -> None:  # noqa: ANN401 -- allure-pytest publishes no types
-        """Make of Allure's result for the current item what the record needs; called as it is written."""
+    def _complete(self, test_result: Any) -> bool:  # noqa: ANN401 -- allure-pytest publishes no types
+        """Make of Allure's result for the current item what the record needs; False when it was interrupted."""
         item = self._item
-        if item is None:
-            return
-        result = item.stash.get(RESULT, None)
-        if result is None:
-            said = f"UNVERIFIED {item.nodeid}\n  it was interrupted"
-            result = Result(item.name, "", "", item.name, Outcome.UNVERIFIED, message=said)
+        result = item.stash.get(RESULT, None) if item is not None else None
+        if item is None or result is None:
+            return False
         documented = inspect.cleandoc(getattr(item, "function").__doc__ or "")  # noqa: B009 -- only functions have it; Item does not say so
         evidence = item.stash.get(EVIDENCE, Evidence())
         self._fill_in(test_result, result, documented=documented, attachments=evidence.attachments)
+        return True
 
     def _write(self, identity: "_Identity", result: Result) -> None:
         """Write a result that no process left, or that says less than the ledger knows."""
@@ -175,8 +173,7 @@ class AllureRecord:
 
         system = self._systems.get(result.target.partition("/")[0])
         step = system.next_step(result.requirement) if system else None
-        parts = (result.requirement, result.title.rstrip("."), result.target)
-        parts = (result.requirement, result.title.rstrip("."), result.target)
+        parts = dict.fromkeys((result.requirement, result.title.rstrip("."), result.target))
         test_result.name = " · ".join(part for part in parts if part)
         test_result.status = STATUS[result.outcome]
         test_result.statusDetails = StatusDetails(message=result.message) if result.message else None
@@ -187,7 +184,7 @@ class AllureRecord:
             *(label for label in test_result.labels if label.name in _KEPT_LABELS),
         ]
         test_result.links = [Link("link", step.link, "runbook")] if step and step.link else []
-        test_result.steps = [_step(each) for each in result.measurements]
+        test_result.steps = [_step(each, at=test_result.stop) for each in result.measurements]
         if result.measurements:
             _attach(test_result, "measurements", _as_csv(result.measurements), media_type="text/csv", ending="csv")
         for name, text in (attachments or {}).items():
@@ -197,14 +194,14 @@ class AllureRecord:
         headers = [system.system for system in self._systems.values()]
         languages = {header.language for header in headers}
         facts = surroundings.environment(
+            [header.title for header in headers],
             self._files,
             language=languages.pop() if len(languages) == 1 else "en",
             gate=config.option.gate,
             now=config.option.now,
             verdict=verdict,
         )
-        report_name = f"Constancia · {' · '.join(header.title for header in headers)}"
-        surroundings.write(_folder(config), facts, report_name=report_name, redact=self._redact)
+        surroundings.write(_folder(config), facts, redact=self._redact)
 
 
 class _Identity:
@@ -226,17 +223,22 @@ def _md5(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def _reporter(complete: Any) -> Any:  # noqa: ANN401 -- as above
+def _reporter(complete: Callable[[Any], bool]) -> Any:  # noqa: ANN401 -- as above
     """Allure's reporter, but results are completed before they are written, and fixtures leave nothing.
 
     What a fixture raised has not been redacted when Allure notes it, and a noun being made is no story to tell.
+
+    Args:
+        complete: fills in a result; says whether it is one, or of a check run that was interrupted.
     """
     from allure_commons.reporter import AllureReporter
 
     class Reporter(AllureReporter):
         def close_test(self, uuid: str) -> None:
-            complete(self.get_test(uuid))  # type: ignore[no-untyped-call]  # allure-pytest publishes no types
-            super().close_test(uuid)  # type: ignore[no-untyped-call]  # same
+            if complete(self.get_test(uuid)):  # type: ignore[no-untyped-call]  # allure-pytest publishes no types
+                super().close_test(uuid)  # type: ignore[no-untyped-call]  # same
+            else:
+                self.drop_test(uuid)  # type: ignore[no-untyped-call]  # same
 
         def stop_group(self, uuid: str, **_details: object) -> None:
             self._items.pop(uuid)  # type: ignore[no-untyped-call]  # same
@@ -251,7 +253,7 @@ def _folder(config: pytest.Config) -> Path:
 def _latest_status(files: Iterable[Path]) -> Mapping[str, str]:
     """What each check run came to, by its history id; of several results the latest, which is the one Allure shows."""
     documents = [json.loads(path.read_text(encoding="utf-8")) for path in files]
-    return {each["historyId"]: each["status"] for each in sorted(documents, key=lambda each: each["start"])}
+    return {each.get("historyId", ""): each["status"] for each in sorted(documents, key=lambda each: each["start"])}
 
 
 def _labels(result: Result, system: System | None) -> Sequence[tuple[str, str]]:
@@ -279,14 +281,14 @@ def _description(documented: str, step: Step | None) -> str:
     return f"{documented}\n\n**Next step by the runbook:** {plain}"
 
 
-def _step(measurement: Measurement) -> object:
+def _step(measurement: Measurement, *, at: int) -> object:
     """A measurement in one line, "status, http://...: 200 (exactly 200)", with its verdict."""
     from allure_commons.model2 import TestStepResult
 
     what = f"{measurement.what}, {measurement.subject}" if measurement.subject else measurement.what
     limit = f" ({measurement.limit_text})" if measurement.limit_text else ""
     said = f"{what}: {measurement.observed_text}{limit}"
-    return TestStepResult(name=said, status="passed" if measurement.holds else "failed")
+    return TestStepResult(name=said, status="passed" if measurement.holds else "failed", start=at, stop=at)
 
 
 def _as_csv(measurements: Iterable[Measurement]) -> str:

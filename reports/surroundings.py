@@ -17,6 +17,8 @@ from reports.requirement import Outcome
 ENVIRONMENT = "environment.properties"
 EXECUTOR = "executor.json"
 CATEGORIES = "categories.json"
+SYSTEMS = "systems"
+LANGUAGE = "language"
 NOT_ENDED = "none: the run did not end"
 
 _ENDS_A_KEY = re.compile(r"[:= ]")
@@ -38,73 +40,86 @@ def categories() -> Sequence[Mapping[str, object]]:
 
 
 def environment(
-    files: Mapping[str, Path], *, language: str, gate: str | None, now: datetime | None, verdict: str
+    titles: Sequence[str],
+    files: Sequence[Path],
+    *,
+    language: str,
+    gate: str | None,
+    now: datetime | None,
+    verdict: str,
 ) -> Mapping[str, str]:
     """The facts of a run.
 
     Args:
-        files: the system files, by the system's name.
+        titles: of the systems.
+        files: the system files.
         language: in which a report on this run is written.
         gate: "before" or "after" a deployment; None where the run judges none.
         now: the time that the run was told it is; None where it went by the machine's clock.
         verdict: as `verdict` says it.
     """
-    about = {"verdict": verdict, "constancia": _version()}
-    about |= {f"system {name}": f"{path.name} sha256 {_digest(path)}" for name, path in files.items()}
+    about = {"verdict": verdict, SYSTEMS: " · ".join(titles), "constancia": _version()}
+    about |= {path.name: f"sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in files}
     return about | {
         "gate": f"{gate} a deployment" if gate else "none",
         "clock": f"moved to {now.isoformat()}" if now else "the machine's own",
         "python": f"{platform.python_version()}, {platform.system()} {platform.machine()}",
-        "language": language,
+        LANGUAGE: language,
     }
 
 
 def verdict(outcomes: Sequence[Outcome], *, exit_code: int) -> str:
-    """How a run ended: "1 breached, 12 passed (exit code 1)"."""
+    """How a run ended: "exit code 1: 1 breached, 12 passed"."""
     counts = [f"{outcomes.count(outcome)} {outcome}" for outcome in reversed(GRAVITY) if outcome in outcomes]
-    return f"{', '.join(counts) or 'nothing was verified'} (exit code {exit_code})"
+    return f"exit code {exit_code}: {', '.join(counts) or 'nothing was verified'}"
 
 
-def executor(surroundings: Mapping[str, str], *, report_name: str) -> Mapping[str, str | int]:
+def executor(surroundings: Mapping[str, str]) -> Mapping[str, str | int]:
     """Who ran it: the pipeline where one says so in its environment variables, else the machine.
 
     Args:
         surroundings: the environment variables.
-        report_name: what a report on this run is called.
     """
     if surroundings.get("GITHUB_ACTIONS") == "true":
         repository = f"{surroundings.get('GITHUB_SERVER_URL', '')}/{surroundings.get('GITHUB_REPOSITORY', '')}"
-        number = surroundings.get("GITHUB_RUN_NUMBER", "0")
-        found: dict[str, str | int] = {
+        return {
             "name": "GitHub Actions",
             "type": "github",
             "url": repository,
-            "buildName": f"{surroundings.get('GITHUB_WORKFLOW', '')} #{number}",
+            "buildName": f"{surroundings.get('GITHUB_WORKFLOW', '')} #{surroundings.get('GITHUB_RUN_NUMBER', '')}",
+            "buildOrder": _number(surroundings.get("GITHUB_RUN_NUMBER", "")),
             "buildUrl": f"{repository}/actions/runs/{surroundings.get('GITHUB_RUN_ID', '')}",
         }
-    elif surroundings.get("GITLAB_CI") == "true":
-        number = surroundings.get("CI_PIPELINE_IID", "0")
-        found = {
+    if surroundings.get("GITLAB_CI") == "true":
+        return {
             "name": "GitLab CI",
             "type": "gitlab",
             "url": surroundings.get("CI_PROJECT_URL", ""),
-            "buildName": f"{surroundings.get('CI_JOB_NAME', '')} #{number}",
+            "buildName": f"{surroundings.get('CI_JOB_NAME', '')} #{surroundings.get('CI_PIPELINE_IID', '')}",
+            "buildOrder": _number(surroundings.get("CI_PIPELINE_IID", "")),
             "buildUrl": surroundings.get("CI_JOB_URL", ""),
         }
-    else:
-        return {"name": platform.node(), "type": "host", "reportName": report_name}
-    return found | {"buildOrder": int(number) if number.isdigit() else 0, "reportName": report_name}
+    return {"name": platform.node(), "type": "host"}
 
 
-def write(folder: Path, facts: Mapping[str, str], *, report_name: str, redact: Redactor) -> None:
+def write(folder: Path, facts: Mapping[str, str], *, redact: Redactor) -> None:
     """Put the three files beside the results."""
     properties = "".join(f"{_key(name)} = {_ascii(redact(value))}\n" for name, value in facts.items())
     (folder / ENVIRONMENT).write_text(properties, encoding="ascii")
-    for name, document in (
-        (EXECUTOR, executor(os.environ, report_name=report_name)),
-        (CATEGORIES, categories()),
-    ):
+    for name, document in ((EXECUTOR, executor(os.environ)), (CATEGORIES, categories())):
         (folder / name).write_text(redact(json.dumps(document, indent=2, ensure_ascii=False)), encoding="utf-8")
+
+
+def read(folder: Path) -> Mapping[str, str]:
+    """The facts of a run that `write` wrote; empty where there are none."""
+    path = folder / ENVIRONMENT
+    lines = path.read_text(encoding="ascii").splitlines() if path.exists() else []
+    pairs = (line.partition(" = ") for line in lines)
+    return {name.replace("\\", ""): json.loads(f'"{value}"') for name, _, value in pairs}
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdigit() else 0
 
 
 def _key(text: str) -> str:
@@ -119,7 +134,3 @@ def _ascii(text: str) -> str:
 def _version() -> str:
     pyproject = Path(__file__).parents[1] / "pyproject.toml"
     return str(tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]["version"])
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -4,9 +4,9 @@ Its first process reads from our attached connection and ends when that closes, 
 container goes, and its files with it. What dies between creating and attaching is left to the sweep of leftovers.
 """
 
-import json
 import math
 import tarfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from types import TracebackType
@@ -24,19 +24,23 @@ DEFAULT_IMAGE = "postgres:{major}-bookworm"  # Debian's: Alpine sorts texts diff
 MEMORY = "4g"
 SHARED_MEMORY = "1g"  # for parallel index builds; Docker's default of 64 MB fails them
 PROCESSES = 512
+START_SECONDS = 60.0
 TIMED_OUT = (124, 137)  # exit codes of timeout: ended at the limit, killed after it
-SOCKET_DIR = "/tmp/constancia"  # noqa: S108 -- inside the container
+INSIDE = "/tmp"  # noqa: S108 -- of the container
+SOCKET_DIR = f"{INSIDE}/constancia"
+FIT = "The image must hold sh, timeout, initdb, pg_ctl, psql and pg_restore on its PATH, and a user postgres"
 BEGIN = r"""
-fail() { tail -n 3 /tmp/constancia/begin.log; exit 1; }
 umask 077
-mkdir /tmp/constancia && exec 2>/tmp/constancia/begin.log || exit 1
-initdb -D /tmp/constancia/data -U "$1" --no-sync --encoding=UTF8 --locale=C --auth=trust >&2 || fail
+cd /tmp && mkdir constancia && cd constancia || exit 1
+end() { mv told state; exec cat >/dev/null; }
+initdb -D data -U "$1" --no-sync --encoding=UTF8 --locale=C --auth=trust >told 2>&1 || end
 shift
-printf '%s\n' "$@" >>/tmp/constancia/data/postgresql.conf
-pg_ctl -D /tmp/constancia/data -l /tmp/constancia/server.log -w -s start >&2 || fail
-echo ready
-exec cat >/dev/null
+printf '%s\n' "$@" >>data/postgresql.conf
+pg_ctl -D data -l server.log -w -s start >told 2>&1 || end
+echo ready >told
+end
 """
+AWAIT = "until [ -e /tmp/constancia/state ]; do sleep 0.02; done; tail -n 1 /tmp/constancia/state"
 
 
 class ContainerThrowaway:
@@ -102,8 +106,8 @@ class ContainerThrowaway:
             Unverified: when the engine does not take it (no room).
         """
         with engine.answering(f"copying {size} bytes into the container"):
-            self._client.api.put_archive(self._id, "/tmp", _tar(name, blocks, size))  # noqa: S108 -- in the container
-        return f"/tmp/{name}"
+            self._client.api.put_archive(self._id, INSIDE, _tar(name, blocks, size))
+        return f"{INSIDE}/{name}"
 
     def run(self, *argv: str, seconds: float) -> Finished:
         """As the interface says.
@@ -111,16 +115,17 @@ class ContainerThrowaway:
         Raises:
             Unverified: when the engine stops answering.
         """
+        deadline = time.monotonic() + seconds
         limited = ["timeout", "-k", "5", str(math.ceil(seconds)), *argv]
         with engine.answering(f"running {argv[0]} in the container"):
             api = self._client.api
             started = api.exec_create(self._id, limited, environment={"LC_ALL": "C"})["Id"]
             told, cut = (bytearray(), bytearray()), False
             for pieces in api.exec_start(started, stream=True, demux=True):
-                for kept, piece in zip(told, pieces, strict=True):
+                for kept, piece in zip(told, (each or b"" for each in pieces), strict=True):
                     room = LONGEST_OUTPUT - len(kept)
-                    cut = cut or len(piece or b"") > room
-                    kept += (piece or b"")[:room]
+                    cut = cut or len(piece) > room
+                    kept.extend(piece[:room])
             code = api.exec_inspect(started)["ExitCode"]
         if code is None:
             raise Unverified(
@@ -129,7 +134,7 @@ class ContainerThrowaway:
                 remedy=f"See whether {MEMORY} of memory and the disk of the Docker engine are enough",
             )
         out, err = (each.decode(errors="backslashreplace") for each in told)
-        return Finished(code, out, err, timed_out=code in TIMED_OUT, cut=cut)
+        return Finished(code, out, err, timed_out=code in TIMED_OUT and time.monotonic() >= deadline, cut=cut)
 
     @property
     def _client(self) -> "DockerClient":
@@ -176,29 +181,21 @@ class ContainerThrowaway:
                 remedy=f"docker pull {self.image}, or name another: "
                 f'images = {{ {self.major} = "..." }}, or declare server = "embedded"',
             ) from None
-        container.start()
-        self._attach()
+        with engine.answering(f"starting a container of {self.image}", FIT):
+            container.start()
+        # What binds its life to ours.
+        self._attached = self._client.api.attach_socket(self._id, {"stdin": 1, "stream": 1})
+        self._await_ready()
         version = self.run("postgres", "--version", seconds=30).out.strip().rpartition(") ")[2].split(" ")[0]
         digest = next(iter(image.attrs.get("RepoDigests") or ()), image.id).rpartition("@")[2]
         self.description = f"PostgreSQL {version} in a container of {self.image} ({digest})"
         self.isolation = self._facts()
 
-    def _attach(self) -> None:
-        """Bind the container's life to ours, and wait until its server is ready."""
-        from docker.utils.socket import frames_iter
-
-        wanted = {"stdin": 1, "stdout": 1, "stderr": 1, "logs": 1, "stream": 1}
-        self._attached = self._client.api.attach_socket(self._id, wanted)
-        told = b""
-        for _, piece in frames_iter(self._attached, tty=False):
-            told += piece
-            if told.endswith(b"ready\n"):
-                return
-        raise Unverified(
-            f"starting PostgreSQL in a container of {self.image}",
-            came_back=(told.decode(errors="replace").strip().splitlines() or ["it ended without a word"])[-1][:200],
-            remedy="The image must hold sh, initdb, pg_ctl and postgres on its PATH, and a user postgres",
-        )
+    def _await_ready(self) -> None:
+        state = self.run("sh", "-c", AWAIT, seconds=START_SECONDS)
+        if state.out != "ready\n":
+            told = (state.out or state.err).strip() or f"no answer within {START_SECONDS:.0f} s"
+            raise Unverified(f"starting PostgreSQL in a container of {self.image}", came_back=told[:200], remedy=FIT)
 
     def _facts(self) -> tuple[str, ...]:
         """How it is kept apart, as the engine itself reports it."""

@@ -17,11 +17,12 @@ REMEDY = 'Start Docker and let this account use it, or declare server = "embedde
 
 
 @contextmanager
-def answering(what: str) -> Iterator[None]:
+def answering(what: str, remedy: str = REMEDY) -> Iterator[None]:
     """Tell what the libraries that talk to the engine raise as what it means to us.
 
     Args:
         what: what is tried.
+        remedy: what to do when it fails.
 
     Raises:
         Unverified: when no engine answers, it refuses, or a library is missing.
@@ -30,12 +31,12 @@ def answering(what: str) -> Iterator[None]:
         from docker.errors import DockerException
         from requests.exceptions import RequestException
     except ImportError as error:
-        remedy = 'Install it (pip install testcontainers), or declare server = "embedded"'
-        raise Unverified(what, came_back=f"no module {error.name}", remedy=remedy) from None
+        install = 'Install it (pip install testcontainers), or declare server = "embedded"'
+        raise Unverified(what, came_back=f"no module {error.name}", remedy=install) from None
     try:
         yield
     except (DockerException, RequestException, OSError) as error:
-        raise Unverified(what, came_back=_shortened(error), remedy=REMEDY) from None
+        raise Unverified(what, came_back=_shortened(error), remedy=remedy) from None
 
 
 @contextmanager

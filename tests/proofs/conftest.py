@@ -5,18 +5,21 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from fixtures.embedded import short_folder
 from fixtures.lab.lab import Lab
-from reports.ledger import Result
+from reports.ledger import BREACHED, UNVERIFIED, Result
 from reports.requirement import Outcome
 
 HOUSE = Path(__file__).parents[2]
 LONGEST_RUN = 120
+NONE: AbstractSet[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -37,15 +40,26 @@ class Run:
         """Which check runs came to an outcome."""
         return {name for name, result in self.results.items() if result.outcome is outcome}
 
-    @property
-    def red(self) -> set[str]:
-        """What is breached."""
-        return self.of(Outcome.BREACHED)
+    def expect(
+        self, *, red: AbstractSet[str] = NONE, grey: AbstractSet[str] = NONE, waived: AbstractSet[str] = NONE
+    ) -> None:
+        """Hold the run to exactly these breached, unverified and waived check runs, and to the exit code they amount to.
 
-    @property
-    def grey(self) -> set[str]:
-        """What is unverified."""
-        return self.of(Outcome.UNVERIFIED)
+        Whatever else was expected of it must have passed, or be declared not applicable.
+        """
+        assert self.results, self.output
+        assert self.of(Outcome.BREACHED) == red, self.output
+        assert self.of(Outcome.UNVERIFIED) == grey, self.output
+        assert self.of(Outcome.WAIVED) == waived, self.output
+        assert self.exit_code == (BREACHED if red else UNVERIFIED if grey else 0), self.output
+
+    def said(self, check_run: str) -> str:
+        """What a person is told of a check run that did not pass."""
+        return self.results[check_run].message
+
+    def observed(self, check_run: str) -> dict[str, str]:
+        """What was measured or noted in a check run, by what it is."""
+        return {each.what: each.observed_text for each in self.results[check_run].measurements}
 
 
 @dataclass(frozen=True)
@@ -55,13 +69,15 @@ class Suite:
     folder: Path
     environment: Mapping[str, str]
 
-    def run(
+    def run(  # noqa: PLR0913 -- what differs from an everyday run is named one by one
         self,
         system: str,
         *options: str,
         rooms: tuple[str, ...] = ("checks",),
         limits: Mapping[str, str] | None = None,
+        also: str = "",
         variables: Mapping[str, str] | None = None,
+        later: timedelta | None = None,
     ) -> Run:
         """Run the suite in a process of its own.
 
@@ -70,20 +86,19 @@ class Suite:
             options: of pytest.
             rooms: "checks", "restore", or both.
             limits: texts of the system file and what to put in their place, for limits too long to be waited for.
+            also: what the system file declares beside that.
             variables: environment variables in place of the lab's.
+            later: how far its clock is moved on.
         """
-        text = (HOUSE / "systems" / f"{system}.toml").read_text(encoding="utf-8")
-        for before, after in (limits or {}).items():
-            assert before in text, f"{system}.toml has no {before!r} any more"
-            text = text.replace(before, after)
         systems = self.folder / "systems"
         systems.mkdir(exist_ok=True)
-        (systems / f"{system}.toml").write_text(text, encoding="utf-8")
+        (systems / f"{system}.toml").write_text(_changed(system, limits or {}) + also, encoding="utf-8")
         results = self.folder / "results.json"
         results.unlink(missing_ok=True)
+        moved = [f"--now={datetime.now(UTC) + later:%Y-%m-%dT%H:%M:%SZ}"] if later else []
         done = subprocess.run(
             [sys.executable, "-m", "pytest", *rooms, f"--systems={systems}", f"--system={system}"]
-            + ["-p", "tests.proofs.recorder", *options],
+            + ["-p", "tests.proofs.recorder", *moved, *options],
             cwd=HOUSE,
             env={**_surroundings(), **self.environment, **(variables or {}), "PROOF_RESULTS": str(results)},
             capture_output=True,
@@ -91,11 +106,18 @@ class Suite:
             timeout=LONGEST_RUN,
             check=False,
         )
-        output = done.stdout + done.stderr
-        assert results.exists(), output
-        recorded = [Result.from_text(text) for text in json.loads(results.read_text(encoding="utf-8"))]
+        written = json.loads(results.read_text(encoding="utf-8")) if results.exists() else []
+        recorded = [Result.from_text(text) for text in written]
         named = {f"{each.requirement} {each.target.partition('/')[2]}": each for each in recorded}
-        return Run(done.returncode, named, output)
+        return Run(done.returncode, named, done.stdout + done.stderr)
+
+
+def _changed(system: str, limits: Mapping[str, str]) -> str:
+    text = (HOUSE / "systems" / f"{system}.toml").read_text(encoding="utf-8")
+    for before, after in limits.items():
+        assert before in text, f"{system}.toml has no {before!r} any more"
+        text = text.replace(before, after)
+    return text
 
 
 def _surroundings() -> dict[str, str]:

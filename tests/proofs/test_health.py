@@ -1,41 +1,227 @@
 """HEALTH-1, HEALTH-2 and HEALTH-4 can fail."""
 
+import socket
+import ssl
+
 import pytest
+import trustme
 
 from fixtures.lab.lab import Lab
+from tests.conftest import Serve
+from tests.proofs.affected import COMERCIAL_API, COMERCIAL_DATABASE, MIRA_API, MIRA_DATABASE, MIRA_SIGNED_IN
 from tests.proofs.conftest import Suite
 
-MIRA_NEEDS_ITS_API = {"HEALTH-1 nocobase", "HEALTH-4 nocobase", "LATENCY-1 nocobase/case-list", "LATENCY-2 nocobase/case-list"}
+IN_A_SECOND = {'timeout = "10s"': 'timeout = "1s"'}
 
 
 @pytest.mark.proves("HEALTH-1")
 def test_nobody_listens(suite: Suite, lab: Lab) -> None:
     with lab.nocobase.refusing():
         run = suite.run("mira")
-    assert run.red == MIRA_NEEDS_ITS_API, run.output
-    assert not run.grey
-    assert run.exit_code == 1
+    run.expect(red=MIRA_API)
+    assert "next step\n    systemctl status nocobase" in run.said("HEALTH-1 nocobase")
 
 
 @pytest.mark.proves("HEALTH-1")
 def test_nobody_listens_and_the_canary_is_silent_too(suite: Suite, lab: Lab) -> None:
     with lab.nocobase.refusing(), lab.canary.stopped():
         run = suite.run("mira")
-    assert run.grey == MIRA_NEEDS_ITS_API, run.output
-    assert not run.red
-    assert run.exit_code == 6
+    run.expect(grey=MIRA_API)
+
+
+@pytest.mark.proves("HEALTH-1")
+def test_nothing_is_answered(suite: Suite, lab: Lab) -> None:
+    with lab.comercial.hanging():
+        run = suite.run("comercial-electrica", limits=IN_A_SECOND)
+    run.expect(red=COMERCIAL_API)
+
+
+@pytest.mark.proves("HEALTH-1")
+def test_nothing_is_answered_and_the_canary_is_silent_too(suite: Suite, lab: Lab) -> None:
+    with lab.comercial.hanging(), lab.canary.stopped():
+        run = suite.run("comercial-electrica", limits=IN_A_SECOND)
+    run.expect(grey=COMERCIAL_API)
 
 
 @pytest.mark.proves("HEALTH-1")
 def test_answer_takes_longer_than_the_limit(suite: Suite, lab: Lab) -> None:
     with lab.comercial.slow("3s"):
-        run = suite.run("comercial-electrica", limits={'timeout = "10s"': 'timeout = "1s"'})
-    assert run.red == {"HEALTH-1 api", "HEALTH-2 api"}, run.output
-    assert not run.grey
+        run = suite.run("comercial-electrica", limits=IN_A_SECOND)
+    run.expect(red=COMERCIAL_API)
+
+
+@pytest.mark.proves("HEALTH-1")
+def test_status_is_500(suite: Suite, lab: Lab) -> None:
+    with lab.nocobase.answering(500):
+        run = suite.run("mira")
+    run.expect(red=MIRA_API)
+
+
+@pytest.mark.proves("HEALTH-1")
+def test_silent_canary_excuses_nothing_that_was_answered(suite: Suite, lab: Lab) -> None:
+    with lab.nocobase.answering(500), lab.canary.stopped():
+        run = suite.run("mira")
+    run.expect(red=MIRA_API)
+
+
+@pytest.mark.proves("HEALTH-1")
+def test_nocobase_is_starting(suite: Suite, lab: Lab) -> None:
+    with lab.nocobase.answering(503):
+        run = suite.run("mira")
+    run.expect(red=MIRA_API)
+
+
+@pytest.mark.proves("HEALTH-1")
+def test_redirect_leads_to_a_page_that_answers_200(suite: Suite, lab: Lab) -> None:
+    with lab.comercial.redirecting():
+        run = suite.run("comercial-electrica")
+    run.expect(red=COMERCIAL_API)
+    assert "302" in run.said("HEALTH-1 api")
+
+
+@pytest.mark.proves("HEALTH-1")
+def test_tls_is_not_spoken(suite: Suite, lab: Lab) -> None:
+    run = suite.run("comercial-electrica", variables={"COMERCIAL_API_URL": lab.comercial.url.replace("http", "https")})
+    run.expect(red=COMERCIAL_API)
+
+
+@pytest.mark.proves("HEALTH-1")
+def test_certificate_is_of_an_unknown_authority(suite: Suite, serve: Serve) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+
+    def answer(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secure:
+            secure.sendall(b'HTTP/1.1 200 OK\r\ncontent-length: 36\r\n\r\n{"status":"ok","database":"connected"')
+
+    run = suite.run("comercial-electrica", variables={"COMERCIAL_API_URL": serve(answer).replace("http", "https")})
+    run.expect(red=COMERCIAL_API)
+    assert "certificate" in run.said("HEALTH-1 api")
+
+
+@pytest.mark.proves("HEALTH-1")
+def test_name_is_not_found(suite: Suite) -> None:
+    run = suite.run("comercial-electrica", variables={"COMERCIAL_API_URL": "http://api.comercial.invalid"})
+    run.expect(red=COMERCIAL_API)
+
+
+@pytest.mark.proves("HEALTH-1")
+def test_name_is_not_found_and_the_canarys_neither(suite: Suite) -> None:
+    variables = {"COMERCIAL_API_URL": "http://api.comercial.invalid", "CONSTANCIA_CANARY": "http://canario.invalid"}
+    run = suite.run("comercial-electrica", variables=variables)
+    run.expect(grey=COMERCIAL_API)
 
 
 @pytest.mark.proves("HEALTH-2")
-def test_database_is_stopped(suite: Suite, lab: Lab) -> None:
+def test_database_of_the_commercial_api_is_stopped(suite: Suite, lab: Lab) -> None:
     with lab.database.stopped():
         run = suite.run("comercial-electrica")
-    assert run.red >= {"HEALTH-1 api", "HEALTH-2 api", "DATABASE-1 main"}, run.output
+    run.expect(red=COMERCIAL_API | COMERCIAL_DATABASE)
+
+
+@pytest.mark.proves("HEALTH-2")
+def test_html_with_status_200(suite: Suite, lab: Lab) -> None:
+    with lab.comercial.answering_html():
+        run = suite.run("comercial-electrica")
+    run.expect(red={"HEALTH-2 api"})
+
+
+@pytest.mark.proves("HEALTH-2")
+def test_body_is_empty(suite: Suite, lab: Lab) -> None:
+    with lab.comercial.empty_body():
+        run = suite.run("comercial-electrica")
+    run.expect(red={"HEALTH-2 api"})
+
+
+@pytest.mark.proves("HEALTH-2")
+def test_field_is_missing(suite: Suite, lab: Lab) -> None:
+    with lab.comercial.field_missing("database"):
+        run = suite.run("comercial-electrica")
+    run.expect(red={"HEALTH-2 api"})
+
+
+@pytest.mark.proves("HEALTH-2")
+def test_field_says_error(suite: Suite, lab: Lab) -> None:
+    with lab.comercial.field("status", "error"):
+        run = suite.run("comercial-electrica")
+    run.expect(red={"HEALTH-2 api"})
+
+
+@pytest.mark.proves("HEALTH-2")
+def test_field_is_true_instead_of_a_text(suite: Suite, lab: Lab) -> None:
+    with lab.comercial.field("status", value=True):
+        run = suite.run("comercial-electrica")
+    run.expect(red={"HEALTH-2 api"})
+
+
+@pytest.mark.proves("HEALTH-2")
+def test_body_never_ends(suite: Suite, lab: Lab) -> None:
+    with lab.comercial.endless_body():
+        run = suite.run("comercial-electrica")
+    run.expect(red={"HEALTH-2 api"})
+    assert "did not end" in run.said("HEALTH-2 api")
+
+
+@pytest.mark.proves("HEALTH-2")
+def test_body_has_20_megabytes(suite: Suite, lab: Lab) -> None:
+    with lab.comercial.huge_body("20 MB"):
+        run = suite.run("comercial-electrica")
+    run.expect(red={"HEALTH-2 api"})
+
+
+@pytest.mark.proves("HEALTH-2")
+def test_body_is_not_utf_8(suite: Suite, lab: Lab) -> None:
+    with lab.comercial.invalid_utf8():
+        run = suite.run("comercial-electrica")
+    run.expect(red={"HEALTH-2 api"})
+
+
+@pytest.mark.proves("HEALTH-2")
+def test_json_is_nested_too_deeply(suite: Suite, lab: Lab) -> None:
+    with lab.comercial.deep_json(depth=50_000):
+        run = suite.run("comercial-electrica")
+    run.expect(red={"HEALTH-2 api"})
+    assert "nested" in run.said("HEALTH-2 api")
+
+
+@pytest.mark.proves("HEALTH-4")
+def test_database_is_stopped_while_nocobase_says_ok(suite: Suite, lab: Lab) -> None:
+    with lab.database.stopped():
+        run = suite.run("mira")
+    run.expect(red=MIRA_SIGNED_IN | MIRA_DATABASE)
+
+
+@pytest.mark.proves("HEALTH-4")
+def test_resource_is_gone(suite: Suite, lab: Lab) -> None:
+    with lab.nocobase.resource_gone():
+        run = suite.run("mira")
+    run.expect(red=MIRA_SIGNED_IN)
+    assert "404" in run.said("HEALTH-4 nocobase")
+
+
+@pytest.mark.proves("HEALTH-4")
+def test_rows_cannot_be_read(suite: Suite, lab: Lab) -> None:
+    with lab.nocobase.rows_unreadable():
+        run = suite.run("mira")
+    run.expect(red=MIRA_SIGNED_IN)
+
+
+@pytest.mark.proves("HEALTH-4")
+def test_every_address_answers_a_page_with_status_200(suite: Suite, lab: Lab) -> None:
+    with lab.nocobase.answering_html():
+        run = suite.run("mira")
+    run.expect(red=MIRA_SIGNED_IN)
+
+
+@pytest.mark.proves("HEALTH-4")
+def test_answer_to_signing_in_never_ends(suite: Suite, lab: Lab) -> None:
+    with lab.nocobase.endless_body():
+        run = suite.run("mira")
+    run.expect(red=MIRA_SIGNED_IN)
+
+
+@pytest.mark.proves("HEALTH-4")
+def test_our_password_was_rotated(suite: Suite, lab: Lab) -> None:
+    with lab.nocobase.password_rotated():
+        run = suite.run("mira")
+    run.expect(grey=MIRA_SIGNED_IN)

@@ -4,6 +4,7 @@ import base64
 import json
 import math
 import time
+from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -12,10 +13,10 @@ from hypothesis import strategies as st
 
 from reports.redaction import HIDDEN, Redactor
 
-SECRET = 'Zx9"q\\ü\'/+ %a'
+HARD_TO_SPELL = "Zx9\"q\\ü'/+ %a"
 # Brackets could join with the placeholder's own into what looks like the secret; surrogates have no UTF-8.
 SECRETS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="[]"), min_size=4, max_size=40)
-SPELLINGS = {
+SPELLINGS: dict[str, Callable[[str], str]] = {
     "as it is": lambda secret: secret,
     "percent-encoded": lambda secret: quote(secret, safe=""),
     "percent-encoded in lower case": lambda secret: "".join(
@@ -53,8 +54,14 @@ def test_basic_authorization_shows_no_secret(secret: str, user: str) -> None:
 
 
 def test_a_secret_within_texts_of_any_kind_of_quotes_is_cut() -> None:
-    for said in (repr(SECRET), repr(f'"{SECRET}"'), repr({"password": SECRET}), f"{SECRET!r:>40}", json.dumps([SECRET])):
-        assert "Zx9" not in Redactor([SECRET], {})(said), said
+    for said in (
+        repr(SECRET),
+        repr(f'"{HARD_TO_SPELL}"'),
+        repr({"password": HARD_TO_SPELL}),
+        f"{HARD_TO_SPELL!r:>40}",
+        json.dumps([HARD_TO_SPELL]),
+    ):
+        assert "Zx9" not in Redactor([HARD_TO_SPELL], {})(said), said
 
 
 def test_each_line_of_a_secret_of_several_lines_is_cut() -> None:
@@ -79,8 +86,10 @@ def test_four_characters_are_enough_to_be_cut() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["MIRA_PASSWORD", "PGPASSWORD", "DB_PASS", "MYSQL_PWD", "AWS_SECRET_ACCESS_KEY", "api_key", "CI_JOB_TOKEN"]
-    + ["SIGNING_KEY", "SENTRY_DSN", "HTTP_AUTH", "SSH_PRIVATE", "GOOGLE_CREDENTIALS", "GPG_PASSPHRASE"],
+    [
+        *("MIRA_PASSWORD", "PGPASSWORD", "DB_PASS", "MYSQL_PWD", "GPG_PASSPHRASE", "AWS_SECRET_ACCESS_KEY", "api_key"),
+        *("CI_JOB_TOKEN", "SIGNING_KEY", "SENTRY_DSN", "HTTP_AUTH", "SSH_PRIVATE", "GOOGLE_CREDENTIALS"),
+    ],
 )
 def test_variables_named_like_secrets_are_secrets(name: str) -> None:
     assert Redactor([], {name: "Quilpue77"})("it said Quilpue77") == f"it said {HIDDEN}"

@@ -131,7 +131,10 @@ def test_durations_travel_as_seconds() -> None:
     assert evidence.measurements == [
         Measurement("age", 5400.0, "s", "at most", 86400.0, holds=True, subject="backup-2026-11-20.dump")
     ]
-    assert (evidence.measurements[0].observed_text, evidence.measurements[0].limit_text) == ("1 h 30 min", "at most 24 h")
+    assert (evidence.measurements[0].observed_text, evidence.measurements[0].limit_text) == (
+        "1 h 30 min",
+        "at most 24 h",
+    )
 
 
 @pytest.mark.parametrize(
@@ -144,9 +147,7 @@ def test_durations_travel_as_seconds() -> None:
         (True, "True", "", "True (exactly True)"),
     ],
 )
-def test_rounding_never_makes_a_breach_look_like_its_limit(
-    observed: Value, limit: Value, unit: str, text: str
-) -> None:
+def test_rounding_never_makes_a_breach_look_like_its_limit(observed: Value, limit: Value, unit: str, text: str) -> None:
     assert Measurement("x", observed, unit, "at most", limit, holds=False).observed_text == text
     assert "exactly" not in Measurement("x", observed, unit, "at most", limit, holds=True).observed_text
 
@@ -179,7 +180,9 @@ def test_requirement_marks_a_check_with_its_row(gate: str | None, gates: set[str
     assert row.gates == gates
 
 
-@pytest.mark.parametrize("requirement_id", ["BACKUP", "BACKUPS-1", "backup-1", "BACKUP-", "BACKUP-x", "BACKUP-²", "-1", ""])
+@pytest.mark.parametrize(
+    "requirement_id", ["BACKUP", "BACKUPS-1", "backup-1", "BACKUP-", "BACKUP-x", "BACKUP-²", "-1", ""]
+)
 def test_an_id_that_is_none_is_refused_with_the_families(requirement_id: str) -> None:
     with pytest.raises(ValueError, match="expected FAMILY-NUMBER with one of HEALTH, UPTIME"):
         requirement(requirement_id, severity="P1", every="1h")

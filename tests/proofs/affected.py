@@ -1,0 +1,34 @@
+"""Which check runs there are, and which of them a broken part rightly takes with it."""
+
+# All that each system declares, and what it declares not applicable.
+CHECKED = {
+    "mira": {
+        *("HEALTH-1 nocobase", "HEALTH-4 nocobase", "LATENCY-1 nocobase/case-list", "LATENCY-2 nocobase/case-list"),
+        *("DATABASE-1 main", "SYNC-1 alma", "MIGRATE-1 nocobase", "MIGRATE-2 nocobase"),
+        *("BACKUP-1 weekly-database", "BACKUP-2 weekly-database"),
+        *("BACKUP-1 daily-collections", "BACKUP-2 daily-collections"),
+    },
+    "comercial-electrica": {
+        *("HEALTH-1 api", "HEALTH-2 api", "DATABASE-1 main", "CACHE-1 redis"),
+        *("MIGRATE-1 prisma", "MIGRATE-2 prisma", "MIGRATE-3 prisma"),
+        *("BACKUP-1 daily-database", "BACKUP-2 daily-database"),
+    },
+}
+NOT_APPLICABLE = {
+    "mira": {"HEALTH-2 -", "CACHE-1 -", "MIGRATE-3 -"},
+    "comercial-electrica": {"HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -", "SYNC-1 -"},
+}
+DRILLED = {
+    "mira": {f"RESTORE-{number} weekly-database" for number in (1, 2, 3, 10)},
+    "comercial-electrica": {f"RESTORE-{number} daily-database" for number in (1, 2, 3, 10)},
+}
+
+LATENCIES = {"LATENCY-1 nocobase/case-list", "LATENCY-2 nocobase/case-list"}
+# Everything that signs in to NocoBase.
+MIRA_SIGNED_IN = {"HEALTH-4 nocobase", *LATENCIES}
+MIRA_API = {"HEALTH-1 nocobase", *MIRA_SIGNED_IN}
+# Everything that enters the database as the suite's own role.
+MIRA_DATABASE = {"DATABASE-1 main", "SYNC-1 alma", "MIGRATE-1 nocobase", "MIGRATE-2 nocobase"}
+COMERCIAL_API = {"HEALTH-1 api", "HEALTH-2 api"}
+COMERCIAL_MIGRATIONS = {"MIGRATE-1 prisma", "MIGRATE-2 prisma", "MIGRATE-3 prisma"}
+COMERCIAL_DATABASE = {"DATABASE-1 main", *COMERCIAL_MIGRATIONS}

@@ -1,0 +1,136 @@
+"""BACKUP-1 and BACKUP-2 can fail, for plain SQL, for pg_dump's custom format and for an archive of files."""
+
+import pytest
+
+from fixtures.lab.backups import BackupHistory
+from fixtures.lab.lab import Lab
+from tests.proofs.conftest import Run, Suite
+
+# By set: the system that it is one of, and where the lab keeps it.
+SETS = {
+    "weekly-database": ("mira", "weekly_database"),
+    "daily-collections": ("mira", "daily_collections"),
+    "daily-database": ("comercial-electrica", "daily_database"),
+}
+each_set = pytest.mark.parametrize("name", SETS)
+each_database = pytest.mark.parametrize("name", ["weekly-database", "daily-database"])
+each_compressed = pytest.mark.parametrize("name", ["daily-collections", "daily-database"])
+
+
+def history(lab: Lab, name: str) -> BackupHistory:
+    return getattr(lab.backups, SETS[name][1])
+
+
+def verified(suite: Suite, name: str) -> Run:
+    return suite.run(SETS[name][0])
+
+
+@each_set
+@pytest.mark.proves("BACKUP-1")
+def test_newest_is_too_old(suite: Suite, lab: Lab, name: str) -> None:
+    with history(lab, name).too_old():
+        run = verified(suite, name)
+    run.expect(red={f"BACKUP-1 {name}"})
+
+
+@each_set
+@pytest.mark.proves("BACKUP-1")
+def test_folder_is_empty(suite: Suite, lab: Lab, name: str) -> None:
+    with history(lab, name).folder_empty():
+        run = verified(suite, name)
+    run.expect(red={f"BACKUP-1 {name}", f"BACKUP-2 {name}"})
+
+
+@each_set
+@pytest.mark.proves("BACKUP-1")
+def test_newest_is_dated_in_the_future(suite: Suite, lab: Lab, name: str) -> None:
+    with history(lab, name).dated_in_future():
+        run = verified(suite, name)
+    run.expect(red={f"BACKUP-1 {name}"})
+
+
+@each_database
+@pytest.mark.proves("BACKUP-1")
+def test_store_is_not_mounted(suite: Suite, lab: Lab, name: str) -> None:
+    with history(lab, name).store_unreachable():
+        run = verified(suite, name)
+    run.expect(grey={f"BACKUP-1 {name}", f"BACKUP-2 {name}"})
+
+
+@pytest.mark.proves("BACKUP-1")
+def test_store_refuses_our_key(suite: Suite, lab: Lab) -> None:
+    with lab.canary.answering(403):
+        run = suite.run("comercial-electrica", variables={"COMERCIAL_BACKUPS": lab.canary.url})
+    run.expect(grey={"BACKUP-1 daily-database", "BACKUP-2 daily-database"})
+    assert "403" in run.said("BACKUP-1 daily-database")
+
+
+@each_set
+@pytest.mark.proves("BACKUP-2")
+def test_newest_is_cut(suite: Suite, lab: Lab, name: str) -> None:
+    with history(lab, name).truncated():
+        run = verified(suite, name)
+    run.expect(red={f"BACKUP-2 {name}"})
+
+
+@each_compressed
+@pytest.mark.proves("BACKUP-2")
+def test_bit_flipped_in_a_compressed_one(suite: Suite, lab: Lab, name: str) -> None:
+    with history(lab, name).bit_flipped():
+        run = verified(suite, name)
+    run.expect(red={f"BACKUP-2 {name}"})
+
+
+@pytest.mark.proves("BACKUP-2")
+def test_bit_flipped_where_no_digest_is_cannot_be_known_and_is_said(suite: Suite, lab: Lab) -> None:
+    with lab.backups.weekly_database.bit_flipped():
+        run = suite.run("mira")
+    run.expect()
+    assert "no digest" in run.observed("BACKUP-2 weekly-database")["what cannot be known"]
+
+
+@each_set
+@pytest.mark.proves("BACKUP-2")
+def test_newest_has_no_bytes(suite: Suite, lab: Lab, name: str) -> None:
+    with history(lab, name).emptied():
+        run = verified(suite, name)
+    run.expect(red={f"BACKUP-2 {name}"})
+
+
+@each_set
+@pytest.mark.proves("BACKUP-2")
+def test_newest_is_a_text(suite: Suite, lab: Lab, name: str) -> None:
+    with history(lab, name).wrong_format():
+        run = verified(suite, name)
+    run.expect(red={f"BACKUP-2 {name}"})
+
+
+@each_set
+@pytest.mark.proves("BACKUP-2")
+def test_newest_is_a_folder(suite: Suite, lab: Lab, name: str) -> None:
+    with history(lab, name).directory_in_place():
+        run = verified(suite, name)
+    run.expect(red={f"BACKUP-2 {name}"})
+
+
+@each_set
+@pytest.mark.proves("BACKUP-2")
+def test_newest_is_a_tar_whose_members_leave_it(suite: Suite, lab: Lab, name: str) -> None:
+    with history(lab, name).tar_with_parent_members():
+        run = verified(suite, name)
+    run.expect(red={f"BACKUP-2 {name}"})
+
+
+@pytest.mark.parametrize("name", ["weekly_database", "daily_database"])
+@pytest.mark.proves("BACKUP-2")
+def test_pg_dump_died_half_way(suite: Suite, lab: Lab, name: str) -> None:
+    with getattr(lab.backups, name).pg_dump_died():
+        run = verified(suite, name.replace("_", "-"))
+    run.expect(red={f"BACKUP-2 {name.replace('_', '-')}"})
+
+
+@pytest.mark.proves("BACKUP-2")
+def test_export_of_the_collections_died_half_way(suite: Suite, lab: Lab) -> None:
+    with lab.backups.daily_collections.export_died():
+        run = suite.run("mira")
+    run.expect(red={"BACKUP-2 daily-collections"})

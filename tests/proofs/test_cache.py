@@ -1,0 +1,28 @@
+"""CACHE-1 can fail."""
+
+import pytest
+
+from fixtures.lab.lab import Lab
+from tests.proofs.affected import COMERCIAL_API
+from tests.proofs.conftest import Suite
+
+
+@pytest.mark.proves("CACHE-1")
+def test_redis_is_stopped(suite: Suite, lab: Lab) -> None:
+    with lab.cache.stopped():
+        run = suite.run("comercial-electrica")
+    run.expect(red={"CACHE-1 redis", *COMERCIAL_API})
+
+
+@pytest.mark.proves("CACHE-1")
+def test_redis_is_stopped_and_the_canary_is_silent_too(suite: Suite, lab: Lab) -> None:
+    with lab.cache.stopped(), lab.canary.stopped():
+        run = suite.run("comercial-electrica")
+    run.expect(red=COMERCIAL_API, grey={"CACHE-1 redis"})
+
+
+@pytest.mark.proves("CACHE-1")
+def test_our_password_was_rotated(suite: Suite, lab: Lab) -> None:
+    with lab.cache.password_rotated():
+        run = suite.run("comercial-electrica")
+    run.expect(grey={"CACHE-1 redis"})
