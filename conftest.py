@@ -38,10 +38,12 @@ def pytest_configure(config: pytest.Config) -> None:
     from fixtures.clock import Clock
     from fixtures.system import SystemFileError, available, load
     from fixtures.targets import Chosen, Targets
+    from reports.allure import AllureRecord
     from reports.ledger import LedgerKeeper
     from reports.redaction import Redactor
     from reports.terminal import ClosingTable
     from reports.verdict import Judge
+    from restore.sweeper import Sweeper
 
     files = available(config.option.systems)
     unknown = [name for name in config.option.system if name not in files]
@@ -56,10 +58,13 @@ def pytest_configure(config: pytest.Config) -> None:
     chosen = Chosen({name: Targets(each, clock=clock) for name, each in systems.items()}, gate=config.option.gate)
     redact = Redactor((secret for each in systems.values() for secret in each.secrets()), os.environ)
     judge = Judge(systems, redact=redact, now=clock.now, blindness=chosen.blindness)
-    plugins: dict[str, object] = {"targets": chosen, "judge": judge}
-    if not hasattr(config, "workerinput") and not config.option.collectonly:
-        keeper = LedgerKeeper()
+    plugins: dict[str, object] = {"sweeper": Sweeper(), "targets": chosen, "judge": judge}
+    keeper = None if hasattr(config, "workerinput") or config.option.collectonly else LedgerKeeper()
+    if keeper is not None:
         plugins |= {"ledger": keeper, "table": ClosingTable(keeper)}
+    if config.option.allure_report_dir and not config.option.collectonly:
+        ledger = keeper.ledger if keeper is not None else None
+        plugins["allure"] = AllureRecord(systems, files=[files[name] for name in systems], redact=redact, ledger=ledger)
     for name, plugin in plugins.items():
         config.pluginmanager.register(plugin, f"constancia-{name}")
 

@@ -27,6 +27,14 @@ POLICY = (
     "font-src data:; connect-src data: blob:; media-src data: blob:; frame-src blob:; form-action 'none'"
 )
 
+# Allure scrolls to the first result as it opens; how the run ended stands above that. Until somebody touches the page.
+OPENS_AT_THE_TOP = """<script>
+      const stay = (event) => { event.target.scrollTop = 0; };
+      const go = () => document.removeEventListener("scroll", stay, true);
+      document.addEventListener("scroll", stay, true);
+      for (const touch of ["wheel", "keydown", "pointerdown", "touchmove"]) addEventListener(touch, go, { capture: true, once: true });
+    </script>"""
+
 _HERE = Path(__file__).parent
 _INSTALLED_FROM = ("package.json", "package-lock.json", ".npmrc")
 # What says how a report generator sees a result, and nothing about the requirement.
@@ -94,7 +102,7 @@ def make(results: Path, output: Path) -> Path:
     allure = _installed(node)
     with tempfile.TemporaryDirectory(prefix="constancia-report-") as work:
         page = _generated(node, allure, results.resolve(), Path(work))
-        html = without_network(page.read_text(encoding="utf-8"))
+        html = made_fit(page.read_text(encoding="utf-8"))
     output.parent.mkdir(parents=True, exist_ok=True)
     part = output.with_name(f"{output.name}.part")
     part.write_text(html, encoding="utf-8")
@@ -102,8 +110,10 @@ def make(results: Path, output: Path) -> Path:
     return output.resolve()
 
 
-def without_network(html: str) -> str:
-    """The page without what it would load from elsewhere, such as a third party's analytics; a policy refuses the rest.
+def made_fit(html: str) -> str:
+    """The page without what it would load from elsewhere, such as a third party's analytics, and opening at its top.
+
+    A policy in it makes browsers refuse whatever would still be loaded.
 
     Raises:
         ReportError: when something that would be loaded is left, because another version of Allure made the page.
@@ -119,7 +129,7 @@ def without_network(html: str) -> str:
         what = f"it would still load {left[0]!r}" if left is not None else f"it does not begin with {_CHARSET}"
         raise ReportError(f"Allure's page is not as expected: {what}; use the version that package-lock.json names")
     policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-    return html.replace(_CHARSET, f"{_CHARSET}\n    {policy}", 1)
+    return html.replace(_CHARSET, f"{_CHARSET}\n    {policy}\n    {OPENS_AT_THE_TOP}", 1)
 
 
 def _installed(node: Node) -> Path:

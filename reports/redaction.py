@@ -55,7 +55,7 @@ class Redactor:
 
 
 def _passwords_in(value: str) -> set[str]:
-    """The passwords in an address, and in a connection string such as "host=... password=...", as given and as meant."""
+    """The passwords in an address, or in a connection string such as "password=...", as written and as meant."""
     found = {match["password"].strip("'") for match in _NAMED_PASSWORD.finditer(value)}
     match = _URL_PASSWORD.match(value)
     if match is not None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 
 from reports.ledger import GRAVITY, LedgerKeeper, Result
-from reports.requirement import Outcome
+from reports.requirement import FAMILIES, Outcome
 
 STYLES = {
     Outcome.PASSED: "green",
@@ -41,6 +41,7 @@ class ClosingTable:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what is breached and what is unverified, then print the table, the gravest last, where the eye is."""
         from rich.console import Console
+        from rich.markup import escape
         from rich.table import Table
 
         results = list(self._keeper.ledger.results().values())
@@ -54,10 +55,13 @@ class ClosingTable:
         table = Table(box=None, pad_edge=False)
         for heading in ("requirement", "target", "observed", "limit", "outcome"):
             table.add_column(heading, overflow="fold")
-        for result in sorted(shown, key=lambda each: (GRAVITY.index(each.outcome), each.target, each.requirement)):
-            observed, limit = _figures(result)
+        for result in sorted(shown, key=_order):
             style = STYLES[result.outcome]
-            table.add_row(result.requirement, result.target, observed, limit, f"[{style}]{result.outcome}[/]")
+            labels = (result.requirement, result.target, f"[{style}]{result.outcome}[/]")
+            for observed, limit in _figures(result):
+                requirement, target, outcome = labels
+                table.add_row(requirement, target, escape(observed), escape(limit), outcome)
+                labels = ("", "", "")
         writer = terminalreporter._tw  # noqa: SLF001 -- the only way to write where pytest writes, and to know its width
         width = writer.fullwidth if writer.hasmarkup else max(writer.fullwidth, WIDTH_OF_A_LOG)
         console = Console(width=width, force_terminal=writer.hasmarkup, highlight=False)
@@ -73,14 +77,26 @@ def _counts(results: Iterable[Result]) -> list[str]:
     return [f"{outcomes.count(outcome)} {outcome}" for outcome in Outcome if outcome in outcomes]
 
 
-def _figures(result: Result) -> tuple[str, str]:
-    """What to show of a result: the measurement that fell short, else the first one held to a limit, else the last."""
-    from rich.markup import escape
+def _order(result: Result) -> tuple[int, str, int, int, str]:
+    """The gravest last; within an outcome by system, family and number of the requirement."""
+    family, _, number = result.requirement.rpartition("-")
+    known = list(FAMILIES).index(family) if family in FAMILIES else len(FAMILIES)
+    system = result.target.partition("/")[0]
+    return GRAVITY.index(result.outcome), system, known, int(number) if number.isdigit() else 0, result.target
 
+
+def _figures(result: Result) -> list[tuple[str, str]]:
+    """What was observed and its limit: each measurement held to one, or the reason where that is what counts."""
     held = [each for each in result.measurements if each.comparison]
-    chosen = next((each for each in held if not each.holds), next(iter(held), None))
-    if chosen is None or result.outcome in (Outcome.UNVERIFIED, Outcome.NOT_APPLICABLE):
-        last = result.measurements[-1].observed_text if result.measurements else result.message
-        return escape(last), ""
-    more = f" (+{len(held) - 1} more)" if len(held) > 1 else ""
-    return escape(f"{chosen.what}: {chosen.observed_text}{more}"), escape(chosen.limit_text)
+    if not held or result.outcome in (Outcome.UNVERIFIED, Outcome.NOT_APPLICABLE):
+        return [(result.measurements[-1].observed_text if result.measurements else result.message, "")]
+    if result.outcome is Outcome.BREACHED:
+        held = [each for each in held if not each.holds]
+    names = [each.what for each in held]
+    return [
+        (
+            f"{each.what}{f', {each.subject}' if names.count(each.what) > 1 else ''}: {each.observed_text}",
+            each.limit_text,
+        )
+        for each in held
+    ]

@@ -13,9 +13,8 @@ ROOT = Path(__file__).parents[1]
 def test_every_requirement_has_one_exact_version_that_fits() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     groups = (project["project"]["dependencies"], *project["dependency-groups"].values())
-    asked = [
-        Requirement(each) for each in chain.from_iterable(groups) if isinstance(each, str)
-    ]  # else of another group
+    names = (each for each in chain.from_iterable(groups) if isinstance(each, str))  # the others are groups again
+    asked = [Requirement(each) for each in names]
     lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
     exact = {canonicalize_name(name): version for name, _, version in (line.partition("==") for line in lines)}
     assert all(exact.values()), "name==version and nothing else on each line"

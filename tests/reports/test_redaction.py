@@ -55,7 +55,7 @@ def test_basic_authorization_shows_no_secret(secret: str, user: str) -> None:
 
 def test_a_secret_within_texts_of_any_kind_of_quotes_is_cut() -> None:
     for said in (
-        repr(SECRET),
+        repr(HARD_TO_SPELL),
         repr(f'"{HARD_TO_SPELL}"'),
         repr({"password": HARD_TO_SPELL}),
         f"{HARD_TO_SPELL!r:>40}",
