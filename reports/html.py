@@ -30,9 +30,9 @@ POLICY = (
 # Allure scrolls to the first result as it opens; how the run ended stands above that. Until somebody touches the page.
 OPENS_AT_THE_TOP = """<script>
       const stay = (event) => { event.target.scrollTop = 0; };
-      const go = () => document.removeEventListener("scroll", stay, true);
+      const free = () => document.removeEventListener("scroll", stay, true);
       document.addEventListener("scroll", stay, true);
-      for (const touch of ["wheel", "keydown", "pointerdown", "touchmove"]) addEventListener(touch, go, { capture: true, once: true });
+      for (const touch of ["wheel", "keydown", "pointerdown", "touchmove"]) addEventListener(touch, free, true);
     </script>"""
 
 _HERE = Path(__file__).parent

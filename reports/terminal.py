@@ -56,12 +56,11 @@ class ClosingTable:
         for heading in ("requirement", "target", "observed", "limit", "outcome"):
             table.add_column(heading, overflow="fold")
         for result in sorted(shown, key=_order):
-            style = STYLES[result.outcome]
-            labels = (result.requirement, result.target, f"[{style}]{result.outcome}[/]")
-            for observed, limit in _figures(result):
-                requirement, target, outcome = labels
-                table.add_row(requirement, target, escape(observed), escape(limit), outcome)
-                labels = ("", "", "")
+            shown_outcome = f"[{STYLES[result.outcome]}]{result.outcome}[/]"
+            for number, (observed, limit) in enumerate(_figures(result)):
+                first = number == 0
+                name, target = (result.requirement, result.target) if first else ("", "")
+                table.add_row(name, target, escape(observed), escape(limit), shown_outcome if first else "")
         writer = terminalreporter._tw  # noqa: SLF001 -- the only way to write where pytest writes, and to know its width
         width = writer.fullwidth if writer.hasmarkup else max(writer.fullwidth, WIDTH_OF_A_LOG)
         console = Console(width=width, force_terminal=writer.hasmarkup, highlight=False)

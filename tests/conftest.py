@@ -27,7 +27,7 @@ KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "VIRTUAL_ENV", "PYTHONPATH", "COVERAGE
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """Starts a server on loopback that hands each connection to a function, and gives its "http://..." address."""
-    listening: list[socket.socket] = []
+    opened: list[socket.socket] = []
     handlers: list[threading.Thread] = []
 
     def handle(handler: Handler, connection: socket.socket) -> None:
@@ -40,20 +40,21 @@ def serve() -> Iterator[Serve]:
             while True:
                 connection, _ = listener.accept()
                 connection.settimeout(10)
+                opened.append(connection)
                 handlers.append(threading.Thread(target=handle, args=(handler, connection), daemon=True))
                 handlers[-1].start()
 
     def start(handler: Handler) -> str:
         listener = socket.create_server(("127.0.0.1", 0))
-        listening.append(listener)
+        opened.append(listener)
         threading.Thread(target=accept, args=(listener, handler), daemon=True).start()
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
     yield start
-    for listener in listening:
+    for each in opened:
         with suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits in accept
-        listener.close()
+            each.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits for it
+        each.close()
     for thread in handlers:
         thread.join(10)
 

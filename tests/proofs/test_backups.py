@@ -1,28 +1,29 @@
 """BACKUP-1 and BACKUP-2 can fail, for plain SQL, for pg_dump's custom format and for an archive of files."""
 
+from datetime import timedelta
+
 import pytest
 
-from fixtures.lab.backups import BackupHistory
+from fixtures.lab.backups import BackupHistory, DumpHistory
 from fixtures.lab.lab import Lab
 from tests.proofs.conftest import Run, Suite
 
-# By set: the system that it is one of, and where the lab keeps it.
-SETS = {
-    "weekly-database": ("mira", "weekly_database"),
-    "daily-collections": ("mira", "daily_collections"),
-    "daily-database": ("comercial-electrica", "daily_database"),
-}
-each_set = pytest.mark.parametrize("name", SETS)
+SYSTEMS = {"weekly-database": "mira", "daily-collections": "mira", "daily-database": "comercial-electrica"}
+each_set = pytest.mark.parametrize("name", SYSTEMS)
 each_database = pytest.mark.parametrize("name", ["weekly-database", "daily-database"])
 each_compressed = pytest.mark.parametrize("name", ["daily-collections", "daily-database"])
 
 
 def history(lab: Lab, name: str) -> BackupHistory:
-    return getattr(lab.backups, SETS[name][1])
+    return lab.backups.daily_collections if name == "daily-collections" else dumps(lab, name)
+
+
+def dumps(lab: Lab, name: str) -> DumpHistory:
+    return lab.backups.weekly_database if name == "weekly-database" else lab.backups.daily_database
 
 
 def verified(suite: Suite, name: str) -> Run:
-    return suite.run(SETS[name][0])
+    return suite.run(SYSTEMS[name])
 
 
 @each_set
@@ -47,6 +48,20 @@ def test_newest_is_dated_in_the_future(suite: Suite, lab: Lab, name: str) -> Non
     with history(lab, name).dated_in_future():
         run = verified(suite, name)
     run.expect(red={f"BACKUP-1 {name}"})
+
+
+@pytest.mark.proves("BACKUP-1")
+def test_clock_moved_on(suite: Suite) -> None:
+    run = suite.run("mira", limits={'within = "2h"': 'within = "70 days"'}, later=timedelta(days=15))
+    run.expect(red={"BACKUP-1 weekly-database", "BACKUP-1 daily-collections"})
+
+
+@each_set
+@pytest.mark.proves("BACKUP-1")
+def test_one_still_being_written_is_neither_the_newest_nor_broken(suite: Suite, lab: Lab, name: str) -> None:
+    with history(lab, name).being_written():
+        run = verified(suite, name)
+    run.expect()
 
 
 @each_database
@@ -89,6 +104,15 @@ def test_bit_flipped_where_no_digest_is_cannot_be_known_and_is_said(suite: Suite
     assert "no digest" in run.observed("BACKUP-2 weekly-database")["what cannot be known"]
 
 
+@pytest.mark.proves("BACKUP-2")
+def test_bit_flipped_beside_a_checksum(suite: Suite, lab: Lab) -> None:
+    with lab.backups.weekly_database.checksum_beside():
+        suite.run("mira").expect()
+        with lab.backups.weekly_database.bit_flipped():
+            run = suite.run("mira")
+    run.expect(red={"BACKUP-2 weekly-database"})
+
+
 @each_set
 @pytest.mark.proves("BACKUP-2")
 def test_newest_has_no_bytes(suite: Suite, lab: Lab, name: str) -> None:
@@ -121,12 +145,20 @@ def test_newest_is_a_tar_whose_members_leave_it(suite: Suite, lab: Lab, name: st
     run.expect(red={f"BACKUP-2 {name}"})
 
 
-@pytest.mark.parametrize("name", ["weekly_database", "daily_database"])
+@each_database
 @pytest.mark.proves("BACKUP-2")
 def test_pg_dump_died_half_way(suite: Suite, lab: Lab, name: str) -> None:
-    with getattr(lab.backups, name).pg_dump_died():
-        run = verified(suite, name.replace("_", "-"))
-    run.expect(red={f"BACKUP-2 {name.replace('_', '-')}"})
+    with dumps(lab, name).pg_dump_died():
+        run = verified(suite, name)
+    run.expect(red={f"BACKUP-2 {name}"})
+
+
+@each_database
+@pytest.mark.proves("BACKUP-2")
+def test_format_cannot_be_read_here(suite: Suite, lab: Lab, name: str) -> None:
+    with dumps(lab, name).in_tar_format():
+        run = verified(suite, name)
+    run.expect(grey={f"BACKUP-2 {name}"})
 
 
 @pytest.mark.proves("BACKUP-2")

@@ -22,6 +22,14 @@ def test_redis_is_stopped_and_the_canary_is_silent_too(suite: Suite, lab: Lab) -
 
 
 @pytest.mark.proves("CACHE-1")
+def test_redis_answers_nothing(suite: Suite, lab: Lab) -> None:
+    limits = {'url = "${COMERCIAL_REDIS_URL}"': 'url = "${COMERCIAL_REDIS_URL}"\ntimeout = "1s"'}
+    with lab.cache.hanging():
+        run = suite.run("comercial-electrica", limits=limits)
+    run.expect(red={"CACHE-1 redis", *COMERCIAL_API})
+
+
+@pytest.mark.proves("CACHE-1")
 def test_our_password_was_rotated(suite: Suite, lab: Lab) -> None:
     with lab.cache.password_rotated():
         run = suite.run("comercial-electrica")

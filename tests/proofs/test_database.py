@@ -31,6 +31,14 @@ def test_there_are_too_many_connections(suite: Suite, lab: Lab) -> None:
 
 
 @pytest.mark.proves("DATABASE-1")
+def test_server_takes_no_notice(suite: Suite, lab: Lab) -> None:
+    limits = {'url = "${MIRA_DATABASE_URL}"': 'url = "${MIRA_DATABASE_URL}"\ntimeout = "1s"'}
+    with lab.database.hanging():
+        run = suite.run("mira", "--gate=before", limits=limits)
+    run.expect(red={"HEALTH-4 nocobase", "DATABASE-1 main", "MIGRATE-2 nocobase"})
+
+
+@pytest.mark.proves("DATABASE-1")
 def test_our_password_was_rotated(suite: Suite, lab: Lab) -> None:
     with lab.database.password_rotated():
         run = suite.run("comercial-electrica")

@@ -58,6 +58,13 @@ def test_status_is_500(suite: Suite, lab: Lab) -> None:
 
 
 @pytest.mark.proves("HEALTH-1")
+def test_status_is_500_while_the_json_says_ok(suite: Suite, lab: Lab) -> None:
+    with lab.comercial.wrong_status(500):
+        run = suite.run("comercial-electrica")
+    run.expect(red={"HEALTH-1 api"})
+
+
+@pytest.mark.proves("HEALTH-1")
 def test_silent_canary_excuses_nothing_that_was_answered(suite: Suite, lab: Lab) -> None:
     with lab.nocobase.answering(500), lab.canary.stopped():
         run = suite.run("mira")
@@ -204,6 +211,13 @@ def test_rows_cannot_be_read(suite: Suite, lab: Lab) -> None:
     with lab.nocobase.rows_unreadable():
         run = suite.run("mira")
     run.expect(red=MIRA_SIGNED_IN)
+
+
+@pytest.mark.proves("HEALTH-4")
+def test_there_are_no_rows(suite: Suite, lab: Lab) -> None:
+    with lab.nocobase.rows_hidden():
+        run = suite.run("mira")
+    run.expect(red={"HEALTH-4 nocobase"})
 
 
 @pytest.mark.proves("HEALTH-4")

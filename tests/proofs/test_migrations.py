@@ -2,6 +2,8 @@
 
 import pytest
 
+from fixtures.lab.database import COMERCIAL
+from fixtures.lab.filling import AT_SECOND_ATTEMPT
 from fixtures.lab.lab import Lab
 from tests.proofs.affected import COMERCIAL_MIGRATIONS
 from tests.proofs.conftest import Suite
@@ -13,6 +15,29 @@ def test_migration_was_deployed_and_not_applied(suite: Suite, lab: Lab) -> None:
         run = suite.run("comercial-electrica")
     run.expect(red={"MIGRATE-1 prisma"})
     assert name in run.said("MIGRATE-1 prisma")
+
+
+@pytest.mark.proves("MIGRATE-1")
+def test_migration_was_rolled_back_and_not_applied_again(suite: Suite, lab: Lab) -> None:
+    with lab.prisma.rolled_back() as name:
+        run = suite.run("comercial-electrica")
+    run.expect(red={"MIGRATE-1 prisma"})
+    assert name in run.said("MIGRATE-1 prisma")
+
+
+@pytest.mark.proves("MIGRATE-1")
+def test_migration_resolved_by_hand_is_applied(suite: Suite, lab: Lab) -> None:
+    with lab.prisma.resolved_by_hand():
+        run = suite.run("comercial-electrica")
+    run.expect()
+
+
+@pytest.mark.proves("MIGRATE-1")
+def test_migration_rolled_back_and_applied_again_is_applied(suite: Suite, lab: Lab) -> None:
+    with lab.database.connect(COMERCIAL) as opened:
+        rows = opened.execute("SELECT FROM _prisma_migrations WHERE migration_name = %s", (AT_SECOND_ATTEMPT,))
+        assert len(rows.fetchall()) == 2
+    suite.run("comercial-electrica").expect()
 
 
 @pytest.mark.proves("MIGRATE-1")
@@ -43,6 +68,21 @@ def test_migration_failed_half_way(suite: Suite, lab: Lab) -> None:
         run = suite.run("comercial-electrica")
     run.expect(red={"MIGRATE-2 prisma"})
     assert name in run.said("MIGRATE-2 prisma")
+
+
+@pytest.mark.proves("MIGRATE-2")
+def test_upgrade_of_nocobase_died_as_it_wrote_its_version(suite: Suite, lab: Lab) -> None:
+    with lab.nocobase_migrations.version_lost():
+        run = suite.run("mira")
+    run.expect(red={"MIGRATE-1 nocobase", "MIGRATE-2 nocobase"})
+
+
+@pytest.mark.proves("MIGRATE-2")
+def test_upgrade_of_nocobase_died_after_its_plugins(suite: Suite, lab: Lab) -> None:
+    with lab.nocobase_migrations.plugin_ahead() as name:
+        run = suite.run("mira")
+    run.expect(red={"MIGRATE-2 nocobase"})
+    assert name in run.said("MIGRATE-2 nocobase")
 
 
 @pytest.mark.proves("MIGRATE-3")

@@ -43,3 +43,10 @@ def test_time_stamps_lie_in_the_future(suite: Suite, lab: Lab) -> None:
     with lab.sync.in_the_future():
         run = suite.run("mira")
     run.expect(red={"SYNC-1 alma"})
+
+
+@pytest.mark.proves("SYNC-1")
+def test_our_role_may_not_read_the_table(suite: Suite, lab: Lab) -> None:
+    with lab.sync.unreadable():
+        run = suite.run("mira")
+    run.expect(grey={"SYNC-1 alma"})

@@ -39,7 +39,7 @@ CREATE FUNCTION g(x int) RETURNS void LANGUAGE sql BEGIN ATOMIC
     INSERT INTO onco_casos (rut) VALUES ('x');
 END;
 COMMENT ON TABLE "User" IS E'several\nlines\nCOPY app.empty (a, b) FROM stdin;\n1\t2\n\\.\n';
-CREATE RULE both AS ON INSERT TO app.empty DO ALSO
+CREATE RULE twice AS ON INSERT TO app.empty DO ALSO
     (INSERT INTO app.no_columns DEFAULT VALUES; INSERT INTO app.no_columns DEFAULT VALUES);
 GRANT SELECT ON onco_casos TO "Lectura";
 ALTER DEFAULT PRIVILEGES FOR ROLE mira_user IN SCHEMA app GRANT SELECT ON TABLES TO "Lectura";
@@ -102,6 +102,7 @@ def make(folder: Path, major: int = 16, options: Mapping[str, tuple[str, ...]] =
         for statements in ("CREATE DATABASE source;", "\\connect source\n" + SOURCE):
             subprocess.run(argv, input=statements, text=True, check=True, env={})
         for name, option in options.items():
-            with (folder / name).open("wb") as file:
-                subprocess.run(server.command("pg_dump", *entry, *option, "source"), stdout=file, check=True, env={})
+            # Through a pipe: written into a file by ">", a custom archive ends with a second table of contents.
+            argv = server.command("pg_dump", *entry, *option, "source")
+            (folder / name).write_bytes(subprocess.run(argv, stdout=subprocess.PIPE, check=True, env={}).stdout)
     return Dumps(folder)
