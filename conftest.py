@@ -45,7 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
     from reports.verdict import Judge
     from restore.sweeper import Sweeper
 
-    files = available(config.option.systems)
+    files = available(_systems(config))
     unknown = [name for name in config.option.system if name not in files]
     if unknown:
         there = ", ".join(files) or "none"
@@ -70,13 +70,31 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _refuse_checks_without_a_system(config: pytest.Config) -> None:
-    from fixtures.system import available
-
     for argument in config.args:
         path = config.invocation_params.dir.joinpath(argument.partition("::")[0]).resolve()
         if any(path.is_relative_to(HOUSE / room) or path == HOUSE for room in ("checks", "restore")):
-            there = ", ".join(available(config.option.systems)) or "none"
-            raise pytest.UsageError(f"{argument} verifies a system: add --system NAME (there are: {there})")
+            raise _without_a_system(config, argument)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse checks without a system that lie outside this house, too."""
+    checks = [item.nodeid for item in items if item.get_closest_marker("requirement")]
+    if checks and not config.option.system:
+        raise _without_a_system(config, checks[0])
+
+
+def _without_a_system(config: pytest.Config, what: str) -> pytest.UsageError:
+    from fixtures.system import available
+
+    there = ", ".join(available(_systems(config))) or "none"
+    return pytest.UsageError(f"{what} verifies a system: add --system NAME (there are: {there})")
+
+
+def _systems(config: pytest.Config) -> Path:
+    folder: Path = config.option.systems
+    if not folder.is_dir():
+        raise pytest.UsageError(f"--systems {folder}: there is no such folder")
+    return folder
 
 
 def _moment(text: str) -> datetime:

@@ -32,7 +32,7 @@ SEVERITY = {"P1": "blocker", "P2": "critical", "P3": "normal", "P4": "minor"}
 WITHOUT_FAMILY = "Without a result"
 # What allure-pytest says about the process, and nobody else knows.
 _KEPT_LABELS = ("host", "thread", "framework", "language")
-_MARKDOWN = re.compile(r"[\\`*_<>\[\]|~#]")
+_MARKDOWN, _ESCAPED = re.compile(r"[\\`*_<>\[\]|~#]"), r"\\\g<0>"
 _OURS = ("*-result.json", "*-container.json", "*-globals.json", "*-attachment.*")
 
 
@@ -81,6 +81,7 @@ class AllureRecord:
         self._redact = redact
         self._ledger = ledger
         self._item: pytest.Item | None = None
+        self._started = 0
         self._there_before: set[Path] = set()
         self._not_collected: dict[str, str] = {}
 
@@ -105,8 +106,8 @@ class AllureRecord:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Remember whose result Allure writes next."""
-        self._item = item
+        """Remember whose result Allure writes next, and since when: making the noun is part of what a check takes."""
+        self._item, self._started = item, _now()
         return (yield)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -138,6 +139,7 @@ class AllureRecord:
         result = item.stash.get(RESULT, None) if item is not None else None
         if item is None or result is None:
             return False
+        test_result.start, test_result.stop = self._started, _now()
         documented = inspect.cleandoc(getattr(item, "function").__doc__ or "")  # noqa: B009 -- only functions have it; Item does not say so
         evidence = item.stash.get(EVIDENCE, Evidence())
         self._fill_in(test_result, result, documented=documented, attachments=evidence.attachments)
@@ -148,7 +150,7 @@ class AllureRecord:
         from allure_commons import plugin_manager
         from allure_commons.model2 import Label, TestResult
 
-        now = time.time_ns() // 1_000_000
+        now = _now()
         test_result = TestResult(
             uuid=str(uuid4()),
             fullName=identity.full_name,
@@ -177,7 +179,9 @@ class AllureRecord:
         test_result.name = " · ".join(part for part in parts if part)
         test_result.status = STATUS[result.outcome]
         test_result.statusDetails = StatusDetails(message=result.message) if result.message else None
-        test_result.description = self._redact(_description(documented, step))
+        # Redacted before it is escaped: an escaped secret would no longer be known for one.
+        next_step = f"\n\n**When it is breached:** {_MARKDOWN.sub(_ESCAPED, self._redact(step.next))}" if step else ""
+        test_result.description = f"{self._redact(documented)}{next_step}"
         test_result.parameters = [Parameter("target", result.target)] if result.target else []
         test_result.labels = [
             *(Label(name, value) for name, value in _labels(result, system)),
@@ -246,6 +250,11 @@ def _reporter(complete: Callable[[Any], bool]) -> Any:  # noqa: ANN401 -- as abo
     return Reporter()  # type: ignore[no-untyped-call]  # same
 
 
+def _now() -> int:
+    """The machine's own time, in milliseconds, whatever time the run was told it is: Allure orders results by it."""
+    return time.time_ns() // 1_000_000
+
+
 def _folder(config: pytest.Config) -> Path:
     return Path(config.option.allure_report_dir).absolute()
 
@@ -274,20 +283,12 @@ def _labels(result: Result, system: System | None) -> Sequence[tuple[str, str]]:
     return labels
 
 
-def _description(documented: str, step: Step | None) -> str:
-    if step is None:
-        return documented
-    plain = _MARKDOWN.sub(r"\\\g<0>", step.next)
-    return f"{documented}\n\n**Next step by the runbook:** {plain}"
-
-
 def _step(measurement: Measurement, *, at: int) -> object:
-    """A measurement in one line, "status, http://...: 200 (exactly 200)", with its verdict."""
+    """A measurement in one line, "status · http://... · 200 (exactly 200)", with its verdict."""
     from allure_commons.model2 import TestStepResult
 
-    what = f"{measurement.what}, {measurement.subject}" if measurement.subject else measurement.what
     limit = f" ({measurement.limit_text})" if measurement.limit_text else ""
-    said = f"{what}: {measurement.observed_text}{limit}"
+    said = " · ".join(filter(None, (measurement.what, measurement.subject, f"{measurement.observed_text}{limit}")))
     return TestStepResult(name=said, status="passed" if measurement.holds else "failed", start=at, stop=at)
 
 

@@ -45,7 +45,7 @@ class Result:
 
     def as_text(self) -> str:
         """The result as JSON."""
-        return json.dumps(asdict(self))
+        return json.dumps(asdict(self), default=str)
 
     @classmethod
     def from_text(cls, text: str) -> Self:
@@ -58,10 +58,11 @@ class Result:
 
 @dataclass
 class Ledger:
-    """Expected against recorded."""
+    """Expected against recorded; and the files that could not be collected, whose check runs nobody knows."""
 
     expected: dict[str, None] = field(default_factory=dict)
     recorded: dict[str, Result] = field(default_factory=dict)
+    uncollected: dict[str, Result] = field(default_factory=dict)
 
     def expect(self, test_ids: Iterable[str]) -> None:
         """Note which check runs must leave a result."""
@@ -91,7 +92,7 @@ class Ledger:
         """
         if pytest_status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             return pytest_status
-        outcomes = {result.outcome for result in self.results().values()}
+        outcomes = {result.outcome for result in (*self.results().values(), *self.uncollected.values())}
         if Outcome.BREACHED in outcomes:
             return BREACHED
         if Outcome.UNVERIFIED in outcomes:
@@ -120,6 +121,21 @@ class LedgerKeeper:
         """With xdist it is what the workers collected."""
         self.ledger.expect(ids)
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """What cannot be collected leaves no result, and nobody to miss it: it is one of its own."""
+        if report.failed:
+            why = report.longreprtext.strip().splitlines()[-1:]
+            said = f"it could not be collected, so nothing in it was verified: {''.join(why).removeprefix('E').strip()}"
+            self.ledger.uncollected[report.nodeid] = Result(
+                report.nodeid,
+                "",
+                "",
+                "",
+                Outcome.UNVERIFIED,
+                (Measurement("collected", said),),
+                f"UNVERIFIED {report.nodeid}\n  {said}",
+            )
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Record what a report says; one that says nothing but is no success is a result that was lost."""
         result = self.result_on(report)
@@ -134,9 +150,10 @@ class LedgerKeeper:
             self.ledger.record(report.nodeid, _lost(report.nodeid, why))
 
     @staticmethod
-    def result_on(report: pytest.TestReport) -> Result | None:
+    def result_on(report: pytest.TestReport | pytest.CollectReport) -> Result | None:
         """The result that a report carries."""
-        said = [value for name, value in report.user_properties if name == PROPERTY]
+        properties = report.user_properties if isinstance(report, pytest.TestReport) else ()
+        said = [value for name, value in properties if name == PROPERTY]
         return Result.from_text(str(said[-1])) if said else None
 
     @pytest.hookimpl(tryfirst=True)

@@ -219,7 +219,7 @@ class Evidence:
     def note(self, what: str, observed: Quantity | Value, *, unit: str = "", subject: str = "") -> None:
         """Record a fact without a limit: context that a reader of the record needs."""
         value = observed.total_seconds() if isinstance(observed, timedelta) else observed
-        self.measurements.append(Measurement(what, value, _unit(observed, unit), subject=subject))
+        self._keep(Measurement(what, value, _unit(observed, unit), subject=subject))
 
     def attach(self, name: str, text: str) -> None:
         """Keep a text (raw samples, a report) beside the measurements."""
@@ -238,7 +238,14 @@ class Evidence:
     def _compare(  # noqa: PLR0913 -- a measurement has this many parts
         self, what: str, observed: Value, comparison: str, limit: Value, *, holds: bool, unit: str = "", subject: str
     ) -> None:
-        self.measurements.append(Measurement(what, observed, unit, comparison, limit, holds, subject))
+        self._keep(Measurement(what, observed, unit, comparison, limit, holds, subject))
+
+    def _keep(self, measurement: Measurement) -> None:
+        for value in (measurement.observed, measurement.limit):
+            if not isinstance(value, Value):
+                kind = type(value).__name__
+                raise TypeError(f"{measurement.what}: a {kind} cannot be kept on record; give a number or a text")
+        self.measurements.append(measurement)
 
 
 def _plain(quantity: Quantity) -> int | float:

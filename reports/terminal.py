@@ -30,7 +30,7 @@ class ClosingTable:
     def __init__(self, keeper: LedgerKeeper) -> None:
         self._keeper = keeper
 
-    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+    def pytest_report_teststatus(self, report: pytest.TestReport | pytest.CollectReport) -> tuple[str, str, str] | None:
         """Say the outcome in the suite's words while the run goes on."""
         result = LedgerKeeper.result_on(report)
         if result is None or (report.when != "call" and report.passed):
@@ -44,7 +44,8 @@ class ClosingTable:
         from rich.markup import escape
         from rich.table import Table
 
-        results = list(self._keeper.ledger.results().values())
+        ledger = self._keeper.ledger
+        results = [*ledger.results().values(), *ledger.uncollected.values()]
         for outcome in (Outcome.UNVERIFIED, Outcome.BREACHED):
             messages = [each.message for each in results if each.outcome is outcome]
             if messages:

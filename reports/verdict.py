@@ -34,7 +34,7 @@ class NotVerified(Exception):  # noqa: N818 -- as above
 RESULT = pytest.StashKey[Result]()
 EVIDENCE = pytest.StashKey[Evidence]()
 # What ends the run as a whole is not a check's to classify.
-_ENDS_THE_RUN = (KeyboardInterrupt, SystemExit, pytest.exit.Exception)
+_ENDS_THE_RUN = (KeyboardInterrupt, pytest.exit.Exception)
 _MEASURED = "  {what}\n    observed   {observed}\n    limit      {limit}"
 _TRIED = "  tried        {what}\n  came back    {came_back}\n  do           {remedy}"
 
@@ -113,6 +113,15 @@ class Judge:
         evidence = Evidence()
         request.node.stash[EVIDENCE] = evidence
         return evidence
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """Cut secrets out of what importing a file of checks raised or printed."""
+        report = yield
+        if report.failed:
+            report.longrepr = self._redact(report.longreprtext)
+        report.sections = [(name, self._redact(text)) for name, text in report.sections]
+        return report
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:

@@ -64,7 +64,7 @@ class ContainerThrowaway:
         self.description = f"container of {self.image}"
         self.isolation: tuple[str, ...] = ()
         self.gone: tuple[str, ...] = ()
-        self.left: tuple[str, ...] = ()
+        self.left: tuple[str, ...] = ("the container",)
         self._drill = drill
         self._volumes: list[str] = []
         self._container: DockerContainer | None = None
@@ -82,7 +82,8 @@ class ContainerThrowaway:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._container is None:
+        if self._container is None:  # no engine, so none was made
+            self.left = ()
             return
         if self._attached is not None:
             with suppress(OSError):

@@ -87,8 +87,11 @@ def run(path: Path, declared: RestoreDeclared, *, swept: tuple[str, ...] = ()) -
                 if container
                 else EmbeddedThrowaway(major, lease.folder)
             )
-            report = drill.through(archive, server)
-            lease.disposed = not server.left
+            lease.disposed = False
+            try:
+                report = drill.through(archive, server)
+            finally:
+                lease.disposed = not server.left
     except LeaseRefusedError as refused:
         raise Unverified(
             "taking a lease for the drill", came_back=str(refused), remedy="Set TMPDIR to a folder that is safe to use"

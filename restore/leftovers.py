@@ -32,8 +32,8 @@ class LeaseRefusedError(Exception):
 class Lease:
     """One drill's claim on what it makes, from before it makes it until it is known to be gone; a context manager.
 
-    On leaving, its folder is removed. Unless `disposed` was set by then, its file stays behind unlocked, and the next
-    `sweep` looks again.
+    On leaving, its folder is removed. With `disposed` unset by then, because something was made and is not known to be
+    gone, its file stays behind unlocked, and the next `sweep` looks again.
 
     Args:
         container: whether the drill makes a container (labelled with the id); otherwise it gets a folder.
@@ -45,7 +45,7 @@ class Lease:
     def __init__(self, *, container: bool) -> None:
         self.id = secrets.token_hex(8)
         self.folder = _folder_of(self.id)
-        self.disposed = False
+        self.disposed = True
         self._container = container
 
     def __enter__(self) -> Self:

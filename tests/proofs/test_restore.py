@@ -1,0 +1,193 @@
+"""RESTORE-1, RESTORE-2, RESTORE-3 and RESTORE-10 can fail, for plain SQL and for pg_dump's custom format."""
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fixtures.lab.backups import DumpHistory
+from fixtures.lab.lab import Lab
+from tests.proofs.conftest import Run, Suite
+
+WEEKLY, DAILY = "weekly-database", "daily-database"
+SYSTEMS = {WEEKLY: "mira", DAILY: "comercial-electrica"}
+each_format = pytest.mark.parametrize("name", SYSTEMS)
+NO_ENGINE = {"CONSTANCIA_RESTORE_SERVER": "container", "DOCKER_HOST": "unix:///nonexistent/docker.sock"}
+
+
+def dumps(lab: Lab, name: str) -> DumpHistory:
+    return lab.backups.weekly_database if name == WEEKLY else lab.backups.daily_database
+
+
+def drilled(suite: Suite, name: str, **changed: object) -> Run:
+    return suite.run(SYSTEMS[name], rooms=("restore",), **changed)
+
+
+def unrestorable(name: str) -> set[str]:
+    return {f"RESTORE-1 {name}", f"RESTORE-2 {name}", f"RESTORE-3 {name}"}
+
+
+@each_format
+@pytest.mark.proves("RESTORE-1")
+def test_newest_is_cut(suite: Suite, lab: Lab, name: str) -> None:
+    with dumps(lab, name).truncated():
+        run = drilled(suite, name)
+    run.expect(red={f"RESTORE-1 {name}", *unrestorable(name)})
+
+
+@each_format
+@pytest.mark.proves("RESTORE-1")
+def test_newest_has_no_bytes(suite: Suite, lab: Lab, name: str) -> None:
+    with dumps(lab, name).emptied():
+        run = drilled(suite, name)
+    run.expect(red={f"RESTORE-1 {name}", *unrestorable(name)})
+
+
+@each_format
+@pytest.mark.proves("RESTORE-1")
+def test_pg_dump_died_half_way(suite: Suite, lab: Lab, name: str) -> None:
+    with dumps(lab, name).pg_dump_died():
+        run = drilled(suite, name)
+    run.expect(red={f"RESTORE-1 {name}", *unrestorable(name)})
+
+
+@pytest.mark.proves("RESTORE-1")
+def test_pg_dump_died_half_way_and_gzip_ended_well(suite: Suite, lab: Lab) -> None:
+    with lab.backups.weekly_database.pg_dump_died(gzipped=True):
+        run = drilled(suite, WEEKLY)
+    run.expect(red={"RESTORE-1 weekly-database", *unrestorable(WEEKLY)})
+
+
+@each_format
+@pytest.mark.proves("RESTORE-1")
+def test_there_is_no_backup(suite: Suite, lab: Lab, name: str) -> None:
+    with dumps(lab, name).folder_empty():
+        run = drilled(suite, name)
+    run.expect(red={f"RESTORE-1 {name}", *unrestorable(name)})
+
+
+@each_format
+@pytest.mark.proves("RESTORE-1")
+def test_table_that_another_refers_to_was_left_out(suite: Suite, lab: Lab, name: str) -> None:
+    with dumps(lab, name).table_left_out():
+        run = drilled(suite, name)
+    run.expect(red={f"RESTORE-1 {name}"})
+
+
+@pytest.mark.proves("RESTORE-1")
+def test_dump_runs_a_command(suite: Suite, lab: Lab) -> None:
+    bait = suite.temporary / "bait"
+    with lab.backups.weekly_database.with_line(f"\\! touch {bait}"):
+        run = drilled(suite, WEEKLY)
+    run.expect(red={"RESTORE-1 weekly-database"})
+
+
+@pytest.mark.proves("RESTORE-1")
+def test_roles_that_a_dump_names_and_does_not_bring_are_no_fault(suite: Suite) -> None:
+    run = drilled(suite, WEEKLY)
+    run.expect()
+    assert "mira_lector" in run.observed("RESTORE-1 weekly-database")["roles created beforehand"]
+
+
+@each_format
+@pytest.mark.proves("RESTORE-1")
+def test_dump_of_a_newer_pg_dump_gets_a_newer_server(suite: Suite, lab: Lab, name: str) -> None:
+    with dumps(lab, name).by_newer_pg_dump():
+        run = drilled(suite, name)
+    run.expect()
+    assert "PostgreSQL 18" in run.observed(f"RESTORE-1 {name}")["restored into"]
+
+
+@pytest.mark.proves("RESTORE-1")
+def test_bit_flipped_where_no_digest_is_cannot_be_known_and_is_said(suite: Suite, lab: Lab) -> None:
+    with lab.backups.weekly_database.bit_flipped():
+        run = drilled(suite, WEEKLY)
+    run.expect()
+    assert "cannot be known" in run.observed("RESTORE-1 weekly-database")["content unproven"]
+
+
+@each_format
+@pytest.mark.proves("RESTORE-1")
+def test_no_server_is_to_be_had(suite: Suite, name: str) -> None:
+    drilled(suite, name, variables=NO_ENGINE).expect(grey=unrestorable(name) | {f"RESTORE-10 {name}"})
+    drilled(suite, name).expect()
+
+
+@pytest.mark.proves("RESTORE-1")
+def test_extension_is_missing_in_the_server(suite: Suite, lab: Lab) -> None:
+    with lab.backups.weekly_database.with_line("CREATE EXTENSION IF NOT EXISTS postgis WITH SCHEMA public;"):
+        run = drilled(suite, WEEKLY)
+    run.expect(grey=unrestorable(WEEKLY))
+    assert "postgis" in run.said("RESTORE-1 weekly-database")
+
+
+@each_format
+@pytest.mark.proves("RESTORE-1")
+def test_store_is_not_mounted(suite: Suite, lab: Lab, name: str) -> None:
+    with dumps(lab, name).store_unreachable():
+        run = drilled(suite, name)
+    run.expect(grey=unrestorable(name) | {f"RESTORE-10 {name}"})
+
+
+@each_format
+@pytest.mark.proves("RESTORE-2")
+def test_rows_of_one_table_are_cut(suite: Suite, lab: Lab, name: str) -> None:
+    with dumps(lab, name).data_section_cut():
+        run = drilled(suite, name)
+    run.expect(red={f"RESTORE-1 {name}", f"RESTORE-2 {name}"})
+
+
+@each_format
+@pytest.mark.proves("RESTORE-2")
+def test_dump_holds_no_table(suite: Suite, lab: Lab, name: str) -> None:
+    with dumps(lab, name).empty_database():
+        run = drilled(suite, name)
+    run.expect(red={f"RESTORE-2 {name}", f"RESTORE-3 {name}"})
+
+
+@each_format
+@pytest.mark.proves("RESTORE-3")
+def test_declared_table_was_empty(suite: Suite, lab: Lab, name: str) -> None:
+    with dumps(lab, name).table_emptied():
+        run = drilled(suite, name)
+    run.expect(red={f"RESTORE-3 {name}"})
+
+
+@each_format
+@pytest.mark.proves("RESTORE-3")
+def test_declared_table_was_gone(suite: Suite, lab: Lab, name: str) -> None:
+    with dumps(lab, name).table_gone():
+        run = drilled(suite, name)
+    run.expect(red={f"RESTORE-3 {name}"})
+
+
+@pytest.mark.proves("RESTORE-3")
+@pytest.mark.parametrize("limit", ["min = 30000", "exact = 30000"])
+def test_half_of_a_declared_table_was_deleted(suite: Suite, lab: Lab, limit: str) -> None:
+    limits = {"onco_episodios = { min = 1 }": f"onco_episodios = {{ {limit} }}"}
+    drilled(suite, WEEKLY, limits=limits).expect()
+    with lab.backups.weekly_database.half_deleted():
+        run = drilled(suite, WEEKLY, limits=limits)
+    run.expect(red={"RESTORE-3 weekly-database"})
+
+
+@each_format
+@pytest.mark.proves("RESTORE-10")
+def test_drill_before_was_killed(suite: Suite, name: str) -> None:
+    drilled(suite, name, meanwhile=killing_the_drill(suite.temporary))
+    assert list(suite.temporary.glob("constancia-drill-*"))
+    drilled(suite, name).expect(red={f"RESTORE-10 {name}"})
+    drilled(suite, name).expect()
+
+
+def killing_the_drill(temporary: Path) -> "Callable[[subprocess.Popen[str]], None]":
+    """Kills a run, SIGKILL, once its drill's server is there."""
+
+    def kill(process: "subprocess.Popen[str]") -> None:
+        while process.poll() is None and not list(temporary.glob("constancia-drill-*/data/postmaster.pid")):
+            time.sleep(0.01)
+        process.kill()
+
+    return kill

@@ -1,0 +1,51 @@
+"""Every run begins with a sweep, and its workers know what was found."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fixtures.embedded import short_folder
+
+HOUSE = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_what_was_found_is_known_everywhere_once(tmp_path: Path, workers: str) -> None:
+    (tmp_path / "conftest.py").write_text(
+        "from restore.sweeper import Sweeper\ndef pytest_configure(config):\n    config.pluginmanager.register(Sweeper())\n"
+    )
+    (tmp_path / "test_it.py").write_text(
+        "import pytest\nfrom restore.sweeper import SWEPT\n@pytest.mark.parametrize('n', range(4))\n"
+        "def test_it(n, pytestconfig):\n    assert [each[-7:] for each in pytestconfig.stash[SWEPT]] == ['removed']\n"
+    )
+    with short_folder("test") as temporary:
+        leases = temporary / f"constancia-leases-{os.geteuid()}"
+        leases.mkdir(mode=0o700)
+        (leases / "0123456789abcdef").touch()
+        (temporary / "constancia-drill-0123456789abcdef").mkdir()
+        argv = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-n",
+            workers,
+            "--rootdir",
+            str(tmp_path),
+        ]
+        environment = {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": str(HOUSE)}
+        ended = subprocess.run(
+            [*argv, "-c", "/dev/null", str(tmp_path)],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "4 passed" in ended.stdout, ended.stdout + ended.stderr
+        assert not list(leases.iterdir())
