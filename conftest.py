@@ -40,6 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
     from fixtures.targets import Chosen, Targets
     from reports.allure import AllureRecord
     from reports.ledger import LedgerKeeper
+    from reports.output import CleanOutput
     from reports.redaction import Redactor
     from reports.terminal import ClosingTable
     from reports.verdict import Judge
@@ -58,7 +59,12 @@ def pytest_configure(config: pytest.Config) -> None:
     chosen = Chosen({name: Targets(each, clock=clock) for name, each in systems.items()}, gate=config.option.gate)
     redact = Redactor((secret for each in systems.values() for secret in each.secrets()), os.environ)
     judge = Judge(systems, redact=redact, now=clock.now, blindness=chosen.blindness)
-    plugins: dict[str, object] = {"sweeper": Sweeper(), "targets": chosen, "judge": judge}
+    plugins: dict[str, object] = {
+        "output": CleanOutput(redact),
+        "sweeper": Sweeper(),
+        "targets": chosen,
+        "judge": judge,
+    }
     keeper = None if hasattr(config, "workerinput") or config.option.collectonly else LedgerKeeper()
     if keeper is not None:
         plugins |= {"ledger": keeper, "table": ClosingTable(keeper)}

@@ -188,7 +188,7 @@ class AllureRecord:
             *(label for label in test_result.labels if label.name in _KEPT_LABELS),
         ]
         test_result.links = [Link("link", step.link, "runbook")] if step and step.link else []
-        test_result.steps = [_step(each, at=test_result.stop) for each in result.measurements]
+        test_result.steps = [_step(each, result.outcome, at=test_result.stop) for each in result.measurements]
         if result.measurements:
             _attach(test_result, "measurements", _as_csv(result.measurements), media_type="text/csv", ending="csv")
         for name, text in (attachments or {}).items():
@@ -283,23 +283,26 @@ def _labels(result: Result, system: System | None) -> Sequence[tuple[str, str]]:
     return labels
 
 
-def _step(measurement: Measurement, *, at: int) -> object:
-    """A measurement in one line, "status · http://... · 200 (exactly 200)", with its verdict."""
+def _step(measurement: Measurement, outcome: Outcome, *, at: int) -> object:
+    """A measurement in one line: "status · http://... · 200 (exactly 200)"."""
     from allure_commons.model2 import TestStepResult
 
     limit = f" ({measurement.limit_text})" if measurement.limit_text else ""
     said = " · ".join(filter(None, (measurement.what, measurement.subject, f"{measurement.observed_text}{limit}")))
-    return TestStepResult(name=said, status="passed" if measurement.holds else "failed", start=at, stop=at)
+    # A fact without a limit is grey, or yellow where it is why nothing could be verified: it met nothing.
+    noted = STATUS[Outcome.UNVERIFIED if outcome is Outcome.UNVERIFIED else Outcome.NOT_APPLICABLE]
+    judged = STATUS[Outcome.PASSED if measurement.holds else Outcome.BREACHED]
+    return TestStepResult(name=said, status=judged if limit else noted, start=at, stop=at)
 
 
 def _as_csv(measurements: Iterable[Measurement]) -> str:
     """As a table that Allure shows as one, and that other programs read."""
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["measurement", "subject", "observed", "limit", "holds"])
+    writer.writerow(["ok", "measurement", "subject", "observed", "limit"])
     for each in measurements:
-        holds = ("yes" if each.holds else "NO") if each.limit_text else ""
-        writer.writerow([each.what, each.subject, each.observed_text, each.limit_text, holds])
+        ok = ("yes" if each.holds else "NO") if each.limit_text else ""
+        writer.writerow([ok, each.what, each.subject, each.observed_text, each.limit_text])
     return table.getvalue()
 
 

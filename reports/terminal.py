@@ -61,7 +61,9 @@ class ClosingTable:
             for number, (observed, limit) in enumerate(_figures(result)):
                 first = number == 0
                 name, target = (result.requirement, result.target) if first else ("", "")
-                table.add_row(name, target, escape(observed), escape(limit), shown_outcome if first else "")
+                table.add_row(
+                    escape(name), escape(target), escape(observed), escape(limit), shown_outcome if first else ""
+                )
         writer = terminalreporter._tw  # noqa: SLF001 -- the only way to write where pytest writes, and to know its width
         width = writer.fullwidth if writer.hasmarkup else max(writer.fullwidth, WIDTH_OF_A_LOG)
         console = Console(width=width, force_terminal=writer.hasmarkup, highlight=False)

@@ -114,15 +114,6 @@ class Judge:
         request.node.stash[EVIDENCE] = evidence
         return evidence
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_make_collect_report(self) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-        """Cut secrets out of what importing a file of checks raised or printed."""
-        report = yield
-        if report.failed:
-            report.longrepr = self._redact(report.longreprtext)
-        report.sections = [(name, self._redact(text)) for name, text in report.sections]
-        return report
-
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         """Classify what a noun raises while it is made."""

@@ -8,7 +8,7 @@ from restore import drill as drills
 from restore.drill_report import DrillReport
 from restore.sweeper import SWEPT
 
-_done: dict[Drill, DrillReport | Breach | Unverified] = {}
+_done: dict[Drill, DrillReport | Unverified] = {}
 
 
 @pytest.fixture
@@ -16,14 +16,16 @@ def report(drill: Drill, pytestconfig: pytest.Config) -> DrillReport:
     """What the drill of this run came to.
 
     Raises:
-        Breach: when there is no backup to restore.
         Unverified: when no drill can be held.
     """
     if drill not in _done:
+        swept = pytestconfig.stash.get(SWEPT, ())
         try:
             with drill.backups.local_copy(drill.backups.newest()) as path:
-                _done[drill] = drills.run(path, drill.declared, swept=pytestconfig.stash.get(SWEPT, ()))
-        except (Breach, Unverified) as fault:
+                _done[drill] = drills.run(path, drill.declared, swept=swept)
+        except Breach as none:
+            _done[drill] = drills.not_held(none, drill.declared, swept=swept)
+        except Unverified as fault:
             _done[drill] = fault
     done = _done[drill]
     if isinstance(done, Exception):

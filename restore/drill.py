@@ -107,6 +107,11 @@ def run(path: Path, declared: RestoreDeclared, *, swept: tuple[str, ...] = ()) -
     )
 
 
+def not_held(reason: Breach, declared: RestoreDeclared, *, swept: tuple[str, ...] = ()) -> DrillReport:
+    """What to say where there is no backup to restore: as of a damaged one, and so there is nothing to dispose of."""
+    return _Drill(Path("no backup"), declared, swept).report(sha256="none: there is no backup", damage=reason)
+
+
 class _Drill:
     """One drill under way."""
 

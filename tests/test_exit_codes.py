@@ -41,7 +41,9 @@ def test_all_passed_is_0(operator: "OperatorsFolder", workers: int) -> None:
 
 @WORKERS
 def test_anything_breached_is_1_and_says_what_where_and_what_to_do(operator: "OperatorsFolder", workers: int) -> None:
-    operator.system("shop", '[[runbook]]\nrequirement = "SELF-*"\nnext = "Restart the worker"\nlink = "https://h/book"\n')
+    operator.system(
+        "shop", '[[runbook]]\nrequirement = "SELF-*"\nnext = "Restart the worker"\nlink = "https://h/book"\n'
+    )
     operator.check("mixed", PASSING + BREACHING + UNVERIFIED)
     run = operator.run(workers=workers)
     assert run.code == 1, run.output
@@ -146,7 +148,14 @@ def test_what_a_check_does_that_it_should_not_never_passes(operator: "OperatorsF
         for number in range(11, 23)
     }, run.output
     assert run.code == 1, run.output
-    for said in ("skipped (later)", "by hand", "KeyError: 'of ours'", "one is not two", "no such device", "not given back"):
+    for said in (
+        "skipped (later)",
+        "by hand",
+        "KeyError: 'of ours'",
+        "one is not two",
+        "no such device",
+        "not given back",
+    ):
         assert said in run.output
 
 

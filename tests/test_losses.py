@@ -53,7 +53,9 @@ def test_a_process_that_ends_in_a_check_does_not_end_as_0(operator: "OperatorsFo
     assert "test_b.py::test_leaves[shop/system]" in run.output
 
 
-@pytest.mark.parametrize("call", ["raise SystemExit(0)", "pytest.exit('enough')", "pytest.exit('enough', returncode=0)"])
+@pytest.mark.parametrize(
+    "call", ["raise SystemExit(0)", "pytest.exit('enough')", "pytest.exit('enough', returncode=0)"]
+)
 def test_a_check_that_ends_the_run_does_not_end_it_as_0(operator: "OperatorsFolder", call: str) -> None:
     operator.check("a", f"@requirement('SELF-2', severity='P3', every='1h')\ndef test_leaves(system):\n    {call}\n")
     operator.check("c", THIRD)

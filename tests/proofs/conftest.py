@@ -21,6 +21,8 @@ HOUSE = Path(__file__).parents[2]
 LONGEST_RUN = 120
 # Those that the suite depends on, by name: what merely happens to be installed would take longer to load than a run.
 PLUGINS = ("-p", "xdist", "-p", "allure_pytest.plugin", "-p", "tests.proofs.recorder")
+# The folder of leases, which is empty when all is well, and pytest's own for its workers.
+STAYS = ("constancia-leases-", "pytest-of-")
 NONE: AbstractSet[str] = frozenset()
 
 
@@ -81,7 +83,7 @@ class Suite:
     temporary: Path
     environment: Mapping[str, str]
 
-    def run(
+    def run(  # noqa: PLR0913 -- whatever differs from an everyday run is said by name
         self,
         system: str,
         *options: str,
@@ -122,7 +124,7 @@ class Suite:
             if meanwhile is not None:
                 meanwhile(process)
             output, _ = process.communicate(timeout=LONGEST_RUN)
-        left = [path.name for path in self.temporary.iterdir() if not path.name.startswith("constancia-leases-")]
+        left = [path.name for path in self.temporary.iterdir() if not path.name.startswith(STAYS)]
         written = json.loads(results.read_text(encoding="utf-8")) if results.exists() else []
         recorded = [Result.from_text(text) for text in written]
         named = {f"{each.requirement} {each.target.partition('/')[2]}": each for each in recorded}

@@ -3,14 +3,13 @@
 import ast
 import importlib.util
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 
 from fixtures.measure.units import parse_duration
-from reports.requirement import Requirement
 from tests.proofs.affected import CHECKED, DRILLED
 from tests.proofs.conftest import HOUSE
 
@@ -40,7 +39,7 @@ def marked_checks() -> dict[str, Row]:
     for path in sorted(each for room in ("checks", "restore") for each in (HOUSE / room).glob("test_*.py")):
         for function in vars(imported(path)).values():
             for mark in getattr(function, "pytestmark", ()):
-                row: Requirement = mark.args[0]
+                row = mark.args[0]
                 assert row.id not in rows, f"two checks verify {row.id}"
                 rows[row.id] = Row(row.severity, row.every, row.gates)
     return rows
@@ -60,30 +59,36 @@ def proven_red() -> set[str]:
     found = set()
     for path in (HOUSE / "tests" / "proofs").glob("test_*.py"):
         module = imported(path)
-        functions = (node for node in ast.parse(path.read_text(encoding="utf-8")).body if is_function(node))
-        for function in functions:
-            expected = {name.partition(" ")[0] for name in expected_red(function, module)}
-            found |= expected & {mark.args[0] for mark in marks(module, function) if mark.name == "proves"}
+        for function in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(function, ast.FunctionDef):
+                proves = {
+                    mark.args[0]
+                    for mark in getattr(getattr(module, function.name), "pytestmark", ())
+                    if mark.name == "proves"
+                }
+                found |= proves & {name.partition(" ")[0] for name in expected_red(function, module)}
     return found
 
 
-def is_function(node: ast.AST) -> bool:
-    return isinstance(node, ast.FunctionDef)
-
-
-def expected_red(function: ast.AST, module: ModuleType) -> Iterator[str]:
+def expected_red(function: ast.FunctionDef, module: ModuleType) -> Iterator[str]:
     """The names in what a proof gives to `Run.expect` as red, those in the module's sets included."""
     for call in (node for node in ast.walk(function) if isinstance(node, ast.Call)):
         for keyword in (each for each in call.keywords if each.arg == "red"):
             for node in ast.walk(keyword.value):
-                if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                    yield node.value
+                if isinstance(node, ast.Constant):
+                    yield from texts_in(node.value)
                 elif isinstance(node, ast.Name):
-                    yield from getattr(module, node.id, ())
+                    yield from texts_in(getattr(module, node.id, None))
 
 
-def marks(module: ModuleType, function: ast.AST) -> list:
-    return getattr(getattr(module, function.name), "pytestmark", [])
+def texts_in(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from texts_in(list(value.values()))
+    elif isinstance(value, Iterable):
+        for each in value:
+            yield from texts_in(each)
 
 
 def test_catalogue_says_of_each_requirement_what_its_check_says() -> None:

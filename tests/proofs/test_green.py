@@ -16,8 +16,9 @@ def test_nothing_is_wrong(suite: Suite, system: str) -> None:
 
 
 @pytest.mark.parametrize("system", CHECKED)
-def test_nothing_is_wrong_and_the_newest_backup_restores(suite: Suite, system: str) -> None:
-    run = suite.run(system, rooms=("checks", "restore"))
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "with two workers"])
+def test_nothing_is_wrong_and_the_newest_backup_restores(suite: Suite, system: str, workers: tuple[str, ...]) -> None:
+    run = suite.run(system, *workers, rooms=("checks", "restore"))
     run.expect()
     assert run.of(Outcome.PASSED) == CHECKED[system] | DRILLED[system], run.output
     assert run.of(Outcome.NOT_APPLICABLE) == NOT_APPLICABLE[system], run.output

@@ -2,7 +2,7 @@
 
 import subprocess
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,10 +10,14 @@ import pytest
 from fixtures.lab.backups import DumpHistory
 from fixtures.lab.lab import Lab
 from tests.proofs.conftest import Run, Suite
+from tests.restore.conftest import IMAGES, containers  # noqa: F401 -- a fixture
 
 WEEKLY, DAILY = "weekly-database", "daily-database"
 SYSTEMS = {WEEKLY: "mira", DAILY: "comercial-electrica"}
 each_format = pytest.mark.parametrize("name", SYSTEMS)
+DRILL = ("restore",)
+# What a dump that cannot be restored takes with it: of its disposal there is nothing to complain.
+UNRESTORABLE = {name: {f"RESTORE-{number} {name}" for number in (1, 2, 3)} for name in SYSTEMS}
 NO_ENGINE = {"CONSTANCIA_RESTORE_SERVER": "container", "DOCKER_HOST": "unix:///nonexistent/docker.sock"}
 
 
@@ -21,12 +25,8 @@ def dumps(lab: Lab, name: str) -> DumpHistory:
     return lab.backups.weekly_database if name == WEEKLY else lab.backups.daily_database
 
 
-def drilled(suite: Suite, name: str, **changed: object) -> Run:
-    return suite.run(SYSTEMS[name], rooms=("restore",), **changed)
-
-
-def unrestorable(name: str) -> set[str]:
-    return {f"RESTORE-1 {name}", f"RESTORE-2 {name}", f"RESTORE-3 {name}"}
+def drilled(suite: Suite, name: str) -> Run:
+    return suite.run(SYSTEMS[name], rooms=DRILL)
 
 
 @each_format
@@ -34,7 +34,7 @@ def unrestorable(name: str) -> set[str]:
 def test_newest_is_cut(suite: Suite, lab: Lab, name: str) -> None:
     with dumps(lab, name).truncated():
         run = drilled(suite, name)
-    run.expect(red={f"RESTORE-1 {name}", *unrestorable(name)})
+    run.expect(red=UNRESTORABLE[name])
 
 
 @each_format
@@ -42,7 +42,7 @@ def test_newest_is_cut(suite: Suite, lab: Lab, name: str) -> None:
 def test_newest_has_no_bytes(suite: Suite, lab: Lab, name: str) -> None:
     with dumps(lab, name).emptied():
         run = drilled(suite, name)
-    run.expect(red={f"RESTORE-1 {name}", *unrestorable(name)})
+    run.expect(red=UNRESTORABLE[name])
 
 
 @each_format
@@ -50,14 +50,14 @@ def test_newest_has_no_bytes(suite: Suite, lab: Lab, name: str) -> None:
 def test_pg_dump_died_half_way(suite: Suite, lab: Lab, name: str) -> None:
     with dumps(lab, name).pg_dump_died():
         run = drilled(suite, name)
-    run.expect(red={f"RESTORE-1 {name}", *unrestorable(name)})
+    run.expect(red=UNRESTORABLE[name])
 
 
 @pytest.mark.proves("RESTORE-1")
 def test_pg_dump_died_half_way_and_gzip_ended_well(suite: Suite, lab: Lab) -> None:
     with lab.backups.weekly_database.pg_dump_died(gzipped=True):
         run = drilled(suite, WEEKLY)
-    run.expect(red={"RESTORE-1 weekly-database", *unrestorable(WEEKLY)})
+    run.expect(red=UNRESTORABLE[WEEKLY])
 
 
 @each_format
@@ -65,7 +65,7 @@ def test_pg_dump_died_half_way_and_gzip_ended_well(suite: Suite, lab: Lab) -> No
 def test_there_is_no_backup(suite: Suite, lab: Lab, name: str) -> None:
     with dumps(lab, name).folder_empty():
         run = drilled(suite, name)
-    run.expect(red={f"RESTORE-1 {name}", *unrestorable(name)})
+    run.expect(red=UNRESTORABLE[name])
 
 
 @each_format
@@ -111,7 +111,7 @@ def test_bit_flipped_where_no_digest_is_cannot_be_known_and_is_said(suite: Suite
 @each_format
 @pytest.mark.proves("RESTORE-1")
 def test_no_server_is_to_be_had(suite: Suite, name: str) -> None:
-    drilled(suite, name, variables=NO_ENGINE).expect(grey=unrestorable(name) | {f"RESTORE-10 {name}"})
+    suite.run(SYSTEMS[name], rooms=DRILL, variables=NO_ENGINE).expect(grey=UNRESTORABLE[name] | {f"RESTORE-10 {name}"})
     drilled(suite, name).expect()
 
 
@@ -119,7 +119,7 @@ def test_no_server_is_to_be_had(suite: Suite, name: str) -> None:
 def test_extension_is_missing_in_the_server(suite: Suite, lab: Lab) -> None:
     with lab.backups.weekly_database.with_line("CREATE EXTENSION IF NOT EXISTS postgis WITH SCHEMA public;"):
         run = drilled(suite, WEEKLY)
-    run.expect(grey=unrestorable(WEEKLY))
+    run.expect(grey=UNRESTORABLE[WEEKLY])
     assert "postgis" in run.said("RESTORE-1 weekly-database")
 
 
@@ -128,7 +128,7 @@ def test_extension_is_missing_in_the_server(suite: Suite, lab: Lab) -> None:
 def test_store_is_not_mounted(suite: Suite, lab: Lab, name: str) -> None:
     with dumps(lab, name).store_unreachable():
         run = drilled(suite, name)
-    run.expect(grey=unrestorable(name) | {f"RESTORE-10 {name}"})
+    run.expect(grey=UNRESTORABLE[name] | {f"RESTORE-10 {name}"})
 
 
 @each_format
@@ -167,27 +167,33 @@ def test_declared_table_was_gone(suite: Suite, lab: Lab, name: str) -> None:
 @pytest.mark.parametrize("limit", ["min = 30000", "exact = 30000"])
 def test_half_of_a_declared_table_was_deleted(suite: Suite, lab: Lab, limit: str) -> None:
     limits = {"onco_episodios = { min = 1 }": f"onco_episodios = {{ {limit} }}"}
-    drilled(suite, WEEKLY, limits=limits).expect()
+    suite.run("mira", rooms=DRILL, limits=limits).expect()
     with lab.backups.weekly_database.half_deleted():
-        run = drilled(suite, WEEKLY, limits=limits)
+        run = suite.run("mira", rooms=DRILL, limits=limits)
     run.expect(red={"RESTORE-3 weekly-database"})
 
 
 @each_format
 @pytest.mark.proves("RESTORE-10")
 def test_drill_before_was_killed(suite: Suite, name: str) -> None:
-    drilled(suite, name, meanwhile=killing_the_drill(suite.temporary))
-    assert list(suite.temporary.glob("constancia-drill-*"))
+    killed = suite.run(SYSTEMS[name], rooms=DRILL, meanwhile=partial(kill_in_its_drill, suite.temporary))
+    assert [each for each in killed.left if each.startswith("constancia-drill-")]
     drilled(suite, name).expect(red={f"RESTORE-10 {name}"})
     drilled(suite, name).expect()
 
 
-def killing_the_drill(temporary: Path) -> "Callable[[subprocess.Popen[str]], None]":
-    """Kills a run, SIGKILL, once its drill's server is there."""
+def kill_in_its_drill(temporary: Path, process: "subprocess.Popen[str]") -> None:
+    while process.poll() is None and not list(temporary.glob("constancia-drill-*/data/postmaster.pid")):
+        time.sleep(0.01)
+    process.kill()
 
-    def kill(process: "subprocess.Popen[str]") -> None:
-        while process.poll() is None and not list(temporary.glob("constancia-drill-*/data/postmaster.pid")):
-            time.sleep(0.01)
-        process.kill()
 
-    return kill
+@each_format
+@pytest.mark.usefixtures("containers")
+def test_backup_restores_into_a_container(suite: Suite, name: str) -> None:
+    declared = 'server = "${CONSTANCIA_RESTORE_SERVER:-container}"'
+    images = ", ".join(f'{major} = "{image}"' for major, image in IMAGES.items())
+    limits = {declared: f"{declared}\nimages = {{ {images} }}"}
+    run = suite.run(SYSTEMS[name], rooms=DRILL, limits=limits, variables={"CONSTANCIA_RESTORE_SERVER": "container"})
+    run.expect()
+    assert "container" in run.observed(f"RESTORE-1 {name}")["restored into"]

@@ -219,14 +219,16 @@ def test_measurements_and_samples_are_attached_on_pass_and_on_fail(run: Run) -> 
     good, red = (
         list(csv.reader(io.StringIO(ran.attached(f"BACKUP-{number} shop", "measurements")))) for number in (1, 2)
     )
-    header = ["measurement", "subject", "observed", "limit", "holds"]
-    status = ["status", "", "ok", "exactly ok", "yes"]
-    assert good == [header, ["server", "", "at [redacted]", "", ""], status]
-    assert red == [header, ["age", "backup.dump", "2 h", "at most 1 h", "NO"], status]
+    header = ["ok", "measurement", "subject", "observed", "limit"]
+    status = ["yes", "status", "", "ok", "exactly ok"]
+    assert good == [header, ["", "server", "", "at [redacted]", ""], status]
+    assert red == [header, ["NO", "age", "backup.dump", "2 h", "at most 1 h"], status]
     assert ran.attached("BACKUP-1 shop", "samples") == "0.1 s\n[redacted]\n"
     assert ran.attached("BACKUP-2 shop", "samples") == "0.2 s"
     steps = [(each["name"], each["status"]) for each in ran.written["BACKUP-2 shop"]["steps"]]
     assert steps == [("age · backup.dump · 2 h (at most 1 h)", "failed"), ("status · ok (exactly ok)", "passed")]
+    steps = [(each["name"], each["status"]) for each in ran.written["BACKUP-1 shop"]["steps"]]
+    assert steps == [("server · at [redacted]", "skipped"), ("status · ok (exactly ok)", "passed")]
     assert "statusDetails" not in ran.written["BACKUP-1 shop"]
     assert "Source: runbook 3.1." in ran.written["BACKUP-1 shop"]["description"]
 

@@ -9,7 +9,7 @@ from fixtures.drills import Drill, RestoreDeclared
 from fixtures.measure.restore_messages import Complaint, Harm
 from reports.requirement import Breach, Evidence, Unverified
 from restore import test_database_restore as checks
-from restore.drill_report import Disposal, DrillReport
+from restore.drill_report import Disposal, DrillReport, Restored
 from tests.restore.conftest import Driller
 from tests.restore.dumps import Dumps
 
@@ -54,6 +54,7 @@ def changed_rows(report: DrillReport, **rows: int) -> DrillReport:
     return replace(report, restored=replace(report.restored, rows={**report.restored.rows, **by_name}))
 
 
+CUT = Breach("backup is whole", observed="cut", limit="whole")
 RED: dict[str, tuple[Change, set[str]]] = {
     "harmful error": (lambda r: replace(r, complaints=(Complaint(Harm.HARMFUL, "boom", 2),)), {"RESTORE-1"}),
     "a row missing": (lambda r: changed_rows(r, visits_old=99), {"RESTORE-2"}),
@@ -61,7 +62,7 @@ RED: dict[str, tuple[Change, set[str]]] = {
     "fewer and not as expected": (lambda r: changed_rows(r, onco_casos=299), {"RESTORE-2", "RESTORE-3"}),
     "container left": (lambda r: replace(r, disposal=Disposal((), ("container 12",))), {"RESTORE-10"}),
     "killed drill's folder found": (lambda r: replace(r, swept=("folder /tmp/x: removed",)), {"RESTORE-10"}),
-    "damaged": (lambda r: replace(r, archive=None, damage=Breach("whole", observed="cut", limit="whole"), restored=type(r.restored)()),
+    "damaged": (lambda r: replace(r, archive=None, damage=CUT, restored=Restored()),
                 {"RESTORE-1", "RESTORE-2", "RESTORE-3"}),
 }  # fmt: skip
 
@@ -110,5 +111,5 @@ def test_same_name_in_two_schemas_wants_the_schema_too(whole: DrillReport) -> No
 def test_dump_without_a_table_is_no_pass(whole: DrillReport) -> None:
     assert whole.archive is not None
     bare = replace(whole.archive, contents=replace(whole.archive.dump, rows={}))
-    report = replace(whole, archive=bare, restored=type(whole.restored)())
+    report = replace(whole, archive=bare, restored=Restored())
     assert set(judged(report)) == {"RESTORE-2", "RESTORE-3"}

@@ -15,7 +15,8 @@ HOUSE = Path(__file__).parents[2]
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_what_was_found_is_known_everywhere_once(tmp_path: Path, workers: str) -> None:
     (tmp_path / "conftest.py").write_text(
-        "from restore.sweeper import Sweeper\ndef pytest_configure(config):\n    config.pluginmanager.register(Sweeper())\n"
+        "from restore.sweeper import Sweeper\ndef pytest_configure(config):\n"
+        "    config.pluginmanager.register(Sweeper())\n"
     )
     (tmp_path / "test_it.py").write_text(
         "import pytest\nfrom restore.sweeper import SWEPT\n@pytest.mark.parametrize('n', range(4))\n"
@@ -38,7 +39,7 @@ def test_what_was_found_is_known_everywhere_once(tmp_path: Path, workers: str) -
             "--rootdir",
             str(tmp_path),
         ]
-        environment = {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": str(HOUSE)}
+        environment = {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": os.pathsep.join([str(HOUSE), *sys.path])}
         ended = subprocess.run(
             [*argv, "-c", "/dev/null", str(tmp_path)],
             cwd=tmp_path,

@@ -1,0 +1,60 @@
+"""What pytest says and writes beside the verdicts, without secrets."""
+
+import logging
+from collections.abc import Callable, Generator
+from warnings import WarningMessage
+
+import pytest
+
+Redact = Callable[[str], str]
+
+
+class CleanOutput:
+    """The plugin that cuts secrets out of collection errors, warnings and pytest's own log files.
+
+    What a check prints while capturing is switched off (`-s`) goes straight to the terminal: nothing can be cut there.
+
+    Args:
+        redact: cuts secrets out of a text.
+    """
+
+    def __init__(self, redact: Redact) -> None:
+        self._redact = redact
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Take a hand in `--log-file` and `log_cli`; what is captured comes with the reports."""
+        logged = session.config.pluginmanager.get_plugin("logging-plugin")
+        for name in ("log_file_handler", "log_cli_handler"):
+            handler = getattr(logged, name, None)
+            if isinstance(handler, logging.Handler):
+                handler.setFormatter(_CleanFormatter(handler.formatter or logging.Formatter(), self._redact))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """What importing a file of checks raised or printed."""
+        report = yield
+        if report.failed:
+            report.longrepr = self._redact(report.longreprtext)
+        report.sections = [(name, self._redact(text)) for name, text in report.sections]
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_warning_recorded(self, warning_message: WarningMessage) -> None:
+        """What the summary of warnings is made of.
+
+        Of a kind that Python brings: xdist imports any other by the name of its module, and ends the run if it cannot.
+        """
+        kind: type[Warning] = next(each for each in warning_message.category.__mro__ if each.__module__ == "builtins")
+        warning_message.message = kind(self._redact(str(warning_message.message)))
+        warning_message.category = kind
+
+
+class _CleanFormatter(logging.Formatter):
+    def __init__(self, inner: logging.Formatter, redact: Redact) -> None:
+        super().__init__()
+        self._inner = inner
+        self._redact = redact
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._redact(self._inner.format(record))

@@ -1,0 +1,123 @@
+"""The closing table, as a person reads it."""
+
+import re
+
+import pytest
+
+from reports.ledger import LedgerKeeper, Result
+from reports.requirement import Measurement, Outcome
+from reports.terminal import MOST_ROWS, ClosingTable
+
+
+def result(requirement: str, outcome: Outcome, *measurements: Measurement, target: str = "shop/web") -> Result:
+    return Result(requirement, "P1", target, "It is.", outcome, measurements, f"MESSAGE {requirement} {target}")
+
+
+def end(pytester: pytest.Pytester, *results: Result) -> None:
+    """End a run with these results."""
+    keeper = LedgerKeeper()
+    for number, each in enumerate(results):
+        keeper.ledger.record(f"test_{number}", each)
+    pytester.makepyfile("def test_nothing(): pass")
+    pytester.inline_run("-p", "no:allure_pytest", "-p", "no:cacheprovider", plugins=[ClosingTable(keeper)])
+
+
+HELD = Measurement("status", 200, comparison="exactly", limit=200)
+SLOW = Measurement("time", 3.0, "s", "at most", 2.0, holds=False)
+FACT = Measurement("rows", 7)
+
+
+def printed(pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str], *results: Result) -> list[str]:
+    end(pytester, *results)
+    lines = capsys.readouterr().out.splitlines()
+    begin = next(number for number, line in enumerate(lines) if "what was verified" in line)
+    return [line.rstrip() for line in lines[begin + 1 :]]
+
+
+def row(lines: list[str], beginning: str) -> list[str]:
+    (found,) = [line for line in lines if line.startswith(beginning)]
+    return re.split(r" {2,}", found)
+
+
+def test_each_check_run_has_its_row_and_the_gravest_is_last(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = printed(
+        pytester,
+        capsys,
+        result("HEALTH-1", Outcome.BREACHED, HELD, SLOW),
+        result("HEALTH-2", Outcome.PASSED, FACT, HELD),
+        result("CACHE-1", Outcome.UNVERIFIED, FACT, Measurement("asking", "status 401")),
+        result("QUEUE-1", Outcome.NOT_APPLICABLE, Measurement("reason", "keeps none"), target="shop/-"),
+        result("SYNC-1", Outcome.WAIVED, SLOW),
+        result("DATABASE-1", Outcome.PASSED, HELD),
+    )
+    assert row(lines, "HEALTH-1") == ["HEALTH-1", "shop/web", "time: 3 s", "at most 2 s", "breached"]
+    assert row(lines, "HEALTH-2") == ["HEALTH-2", "shop/web", "status: 200", "exactly 200", "passed"]
+    assert row(lines, "CACHE-1") == ["CACHE-1", "shop/web", "status 401", "unverified"]
+    assert row(lines, "QUEUE-1") == ["QUEUE-1", "shop/-", "keeps none", "not applicable"]
+    assert row(lines, "SYNC-1") == ["SYNC-1", "shop/web", "time: 3 s", "at most 2 s", "waived"]
+    order = [line.split()[0] for line in lines if re.match(r"[A-Z]+-\d", line)]
+    assert order == ["QUEUE-1", "HEALTH-2", "DATABASE-1", "SYNC-1", "CACHE-1", "HEALTH-1"]
+    assert "2 passed, 1 breached, 1 unverified, 1 waived, 1 not applicable" in lines
+
+
+def test_nothing_said_is_taken_for_markup(pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]) -> None:
+    odd = Measurement("[bold]what[/]", "[/] [red]x", comparison="exactly", limit="[link=x]y")
+    lines = printed(pytester, capsys, result("HEALTH-1", Outcome.PASSED, odd, target="shop/[x]"))
+    assert row(lines, "HEALTH-1") == [
+        *("HEALTH-1", "shop/[x]", "[bold]what[/]: [/] [red]x", "exactly [link=x]y", "passed"),
+    ]
+
+
+@pytest.mark.parametrize(("count", "listed"), [(MOST_ROWS, MOST_ROWS), (MOST_ROWS + 1, 0)])
+def test_in_a_long_run_what_holds_is_counted_not_listed(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str], count: int, listed: int
+) -> None:
+    results = [result("HEALTH-1", Outcome.PASSED, HELD, target=f"shop/{number}") for number in range(count - 1)]
+    lines = printed(pytester, capsys, *results, result("SYNC-1", Outcome.BREACHED, SLOW))
+    assert len([line for line in lines if line.startswith("HEALTH-1")]) == max(0, listed - 1)
+    assert len([line for line in lines if line.startswith("SYNC-1")]) == 1
+    assert f"{count - 1} passed, 1 breached" in lines
+
+
+def test_messages_stand_above_the_table_the_breaches_last(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    end(pytester, result("HEALTH-1", Outcome.BREACHED, SLOW), result("SYNC-1", Outcome.UNVERIFIED, FACT))
+    out = capsys.readouterr().out
+    places = [out.index(said) for said in ("MESSAGE SYNC-1", "MESSAGE HEALTH-1", "what was verified")]
+    assert places == sorted(places)
+    assert "1 breached" in out
+    assert "1 unverified" in out
+
+
+@pytest.mark.parametrize(
+    ("when", "passed", "outcome", "status"),
+    [
+        ("call", True, Outcome.PASSED, ("passed", ".", "PASSED")),
+        ("call", False, Outcome.BREACHED, ("breached", "B", "BREACHED")),
+        ("setup", False, Outcome.UNVERIFIED, ("unverified", "U", "UNVERIFIED")),
+        ("setup", True, Outcome.PASSED, None),
+        ("teardown", True, Outcome.BREACHED, None),
+        ("call", True, None, None),
+    ],
+)
+def test_progress_is_told_in_the_suites_words(
+    when: str,
+    passed: bool,
+    outcome: Outcome | None,
+    status: tuple[str, str, str] | None,  # noqa: FBT001 -- parametrized
+) -> None:
+    properties = [("constancia", result("HEALTH-1", outcome).as_text())] if outcome else []
+    report = pytest.TestReport(
+        "x",
+        ("f", 1, "d"),
+        {},
+        "passed" if passed else "failed",
+        None,
+        when,
+        user_properties=properties,  # type: ignore[arg-type]  # as parametrized
+    )
+    assert ClosingTable(LedgerKeeper()).pytest_report_teststatus(report) == status
+    assert ClosingTable(LedgerKeeper()).pytest_report_teststatus(pytest.CollectReport("x", "failed", "", [])) is None
