@@ -23,6 +23,9 @@ Serve = Callable[[Handler], str]
 # Nothing of the machine that runs the tests may decide them, such as a PGPASSWORD or somebody's PYTEST_ADDOPTS.
 KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "VIRTUAL_ENV", "PYTHONPATH", "COVERAGE_PROCESS_START")
 
+# They cost each run more than the suite itself does.
+PLUGINS_OF_THE_TESTS = ("hypothesispytest", "anyio", "timeout", "time_machine")
+
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
@@ -145,7 +148,8 @@ class OperatorsFolder:
         """Run the checks of the folder; `environment` is added to what little of ours is kept."""
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "conftest.py", str(self.checks)]
         command += ["--systems", str(self.systems), *(["--system", system] if system else []), *arguments]
-        command += ["-n", str(workers)] if workers else []
+        command += [f"-n{workers}"] if workers else []
+        command += [f"-pno:{plugin}" for plugin in PLUGINS_OF_THE_TESTS]
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         ended = subprocess.run(
             command,

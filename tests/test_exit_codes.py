@@ -118,7 +118,8 @@ def test_what_a_check_does_that_it_should_not_never_passes(operator: "OperatorsF
 
         @row(19)
         def test_group(system):
-            raise ExceptionGroup("several", [Unverified("a", came_back="b", remedy="c"), Breach("x", observed="y", limit="z")])
+            unverified = Unverified("a", came_back="b", remedy="c")
+            raise ExceptionGroup("several", [unverified, Breach("x", observed="y", limit="z")])
 
         @pytest.fixture
         def broken(): raise OSError("no such device")
