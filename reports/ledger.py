@@ -5,8 +5,8 @@ Kept by the process that answers for the run, never by an xdist worker: a worker
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Self
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 import pytest
 
@@ -45,15 +45,16 @@ class Result:
 
     def as_text(self) -> str:
         """The result as JSON."""
-        return json.dumps(asdict(self), default=str)
+        return json.dumps({**vars(self), "measurements": [vars(each) for each in self.measurements]}, default=str)
 
-    @classmethod
-    def from_text(cls, text: str) -> Self:
+    @staticmethod
+    @lru_cache(maxsize=16)  # several plugins read each report
+    def from_text(text: str) -> "Result":
         """The result that `as_text` wrote."""
         read = json.loads(text)
         read["outcome"] = Outcome(read["outcome"])
         read["measurements"] = tuple(Measurement(**each) for each in read["measurements"])
-        return cls(**read)
+        return Result(**read)
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import date, datetime
 from typing import NoReturn, Protocol
 from zoneinfo import ZoneInfo
@@ -157,7 +157,7 @@ class Judge:
         """Put the result on the report, and the message in place of a traceback."""
         report = yield
         result = item.stash.get(RESULT, None)
-        if result is not None:
+        if result is not None and (call.when == "call" or call.excinfo is not None):
             report.user_properties = [(PROPERTY, result.as_text())]
             if call.excinfo is not None and report.failed:
                 report.longrepr = result.message
@@ -231,8 +231,9 @@ class Judge:
         return Result(row.id, row.severity, target, title, outcome, measurements, self._redact(message))
 
     def _without_secrets(self, measurement: Measurement) -> Measurement:
-        texts = {name: value for name, value in asdict(measurement).items() if isinstance(value, str)}
-        return replace(measurement, **{name: self._redact(text) for name, text in texts.items()})  # type: ignore[arg-type]  # only fields that hold texts get texts
+        texts = {name: value for name, value in vars(measurement).items() if isinstance(value, str) and value}
+        clean = {name: self._redact(text) for name, text in texts.items()}
+        return measurement if clean == texts else replace(measurement, **clean)  # type: ignore[arg-type]  # only fields that hold texts get texts
 
     def _evidence(self, item: pytest.Item) -> Evidence:
         return item.stash.setdefault(EVIDENCE, Evidence())

@@ -87,7 +87,8 @@ class ContainerThrowaway:
             return
         if self._attached is not None:
             with suppress(OSError):
-                self._attached.close()
+                # What the connection belongs to, where there is such; its socket alone would be flushed once more later.
+                getattr(self._attached, "_response", self._attached).close()
         try:
             with engine.answering("removing the container"):
                 removed = engine.remove_labelled(self._client, self._drill)
