@@ -83,6 +83,7 @@ class AllureRecord:
         self._item: pytest.Item | None = None
         self._started = 0
         self._there_before: set[Path] = set()
+        self._written: dict[str, str] = {}
         self._not_collected: dict[str, str] = {}
 
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -121,7 +122,10 @@ class AllureRecord:
         if self._ledger is None:
             return
         results = self._ledger.results()
-        written = _latest_status(set(_folder(session.config).glob("*-result.json")) - self._there_before)
+        # The workers of xdist leave what they wrote as files only.
+        written = self._written or _latest_status(
+            set(_folder(session.config).glob("*-result.json")) - self._there_before
+        )
         for test_id, result in results.items():
             identity = _Identity(test_id)
             if written.get(identity.history_id) != STATUS[result.outcome]:
@@ -143,6 +147,7 @@ class AllureRecord:
         documented = inspect.cleandoc(getattr(item, "function").__doc__ or "")  # noqa: B009 -- only functions have it; Item does not say so
         evidence = item.stash.get(EVIDENCE, Evidence())
         self._fill_in(test_result, result, documented=documented, attachments=evidence.attachments)
+        self._written[test_result.historyId] = test_result.status
         return True
 
     def _write(self, identity: "_Identity", result: Result) -> None:

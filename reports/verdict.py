@@ -157,6 +157,8 @@ class Judge:
         """Put the result on the report, and the message in place of a traceback."""
         report = yield
         result = item.stash.get(RESULT, None)
+        # Those of others may hold a secret, or a value that does not travel, which ends the worker.
+        report.user_properties = []
         if result is not None and (call.when == "call" or call.excinfo is not None):
             report.user_properties = [(PROPERTY, result.as_text())]
             if call.excinfo is not None and report.failed:

@@ -87,7 +87,7 @@ class ContainerThrowaway:
             return
         if self._attached is not None:
             with suppress(OSError):
-                # What the connection belongs to, where there is such; its socket alone would be flushed once more later.
+                # The response it came with, where it knows that; closed alone, it would be flushed once more later.
                 getattr(self._attached, "_response", self._attached).close()
         try:
             with engine.answering("removing the container"):

@@ -78,34 +78,28 @@ def test_an_option_that_means_nothing_is_refused(operator: "OperatorsFolder", op
     assert operator.run(*options).code == USAGE
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize(
-    ("check", "said"),
-    [
-        ("def test_of_nothing(system): pass", "test_of_nothing carries no @requirement(...)"),
-        (
-            "@requirement('SELF-1', severity='P3', every='1h')\ndef test_of_two(health, database): pass",
-            "test_of_two takes 2 nouns",
-        ),
-        (
-            "@requirement('SELF-1', severity='P3', every='1h')\ndef test_of_none(evidence): pass",
-            "test_of_none takes 0 nouns",
-        ),
-        ("@requirement('SELVES-1', severity='P3', every='1h')\ndef test_x(system): pass", "requirement id 'SELVES-1'"),
-        ("@requirement('SELF-1', severity='P3', every='often')\ndef test_x(system): pass", 'write it like "24h"'),
-    ],
-    ids=["no requirement", "two nouns", "no noun", "unknown family", "bad period"],
-)
-def test_what_is_no_check_is_refused(operator: "OperatorsFolder", workers: int, check: str, said: str) -> None:
+@pytest.mark.parametrize("workers", [0, 1])
+def test_what_is_no_check_is_refused(operator: "OperatorsFolder", workers: int) -> None:
+    marked = "@requirement('SELF-1', severity='P3', every='1h')\n"
+    odd = {
+        "def test_of_nothing(system): pass": "test_of_nothing carries no @requirement(...); a check has one of each",
+        f"{marked}def test_of_two(health, database): pass": "test_of_two takes 2 nouns of system, health",
+        f"{marked}def test_of_none(evidence): pass": "test_of_none takes 0 nouns of system, health",
+        "@requirement('SELVES-1', severity='P3', every='1h')\ndef test_x(system): pass": "requirement id 'SELVES-1'",
+        "@requirement('SELF-1', severity='P3', every='often')\ndef test_x(system): pass": 'write it like "24h"',
+    }
     operator.check("fine", FINE)
-    operator.check("odd", check)
+    for number, check in enumerate(odd):
+        operator.check(f"odd_{number}", check)
     run = operator.run(workers=workers)
     assert run.code == (6 if workers else 2), run.output
-    assert said in run.output
+    for number, said in enumerate(odd.values()):
+        assert said in run.output
+        assert f"UNVERIFIED test_odd_{number}.py\n" in run.output
 
 
-PASSWORD = "Qui'l%pue\"77/ñ"
-TOKEN = "Vill4rrica-t0ken"
+PASSWORD = "Qui'l%pue\"77/ñ"  # noqa: S105 -- to be looked for
+TOKEN = "Vill4rrica-t0ken"  # noqa: S105 -- as above
 SPELLINGS = (
     *(PASSWORD, TOKEN, quote(PASSWORD, safe=""), repr(PASSWORD)[1:-1], "Qui'l%pue", "Qui\\'l%pue", 'pue\\"77'),
     *(base64.b64encode(each.encode()).decode().rstrip("=") for each in (PASSWORD, TOKEN)),

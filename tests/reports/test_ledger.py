@@ -3,6 +3,7 @@
 import json
 from datetime import datetime
 from itertools import permutations
+from typing import Any
 
 import pytest
 
@@ -87,16 +88,9 @@ def test_every_outcome_has_its_gravity() -> None:
     assert set(GRAVITY) == set(Outcome)
 
 
-def report(when: str, outcome: str, *, longrepr: object = None, **properties: str) -> pytest.TestReport:
-    return pytest.TestReport(
-        ID,
-        ("f", 1, "d"),
-        {},
-        outcome,
-        longrepr,
-        when,
-        user_properties=list(properties.items()),  # type: ignore[arg-type]  # as parametrized
-    )
+def report(when: str, outcome: str, *, longrepr: str | None = None, **properties: str) -> pytest.TestReport:
+    parts: dict[str, Any] = {"when": when, "outcome": outcome, "longrepr": longrepr, "keywords": {}}
+    return pytest.TestReport(ID, ("f", 1, "d"), user_properties=list(properties.items()), **parts)
 
 
 @pytest.mark.parametrize(

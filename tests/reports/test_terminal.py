@@ -1,6 +1,7 @@
 """The closing table, as a person reads it."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -95,29 +96,22 @@ def test_messages_stand_above_the_table_the_breaches_last(
 @pytest.mark.parametrize(
     ("when", "passed", "outcome", "status"),
     [
-        ("call", True, Outcome.PASSED, ("passed", ".", "PASSED")),
-        ("call", False, Outcome.BREACHED, ("breached", "B", "BREACHED")),
-        ("setup", False, Outcome.UNVERIFIED, ("unverified", "U", "UNVERIFIED")),
-        ("setup", True, Outcome.PASSED, None),
-        ("teardown", True, Outcome.BREACHED, None),
-        ("call", True, None, None),
+        ("call", "passed", Outcome.PASSED, ("passed", ".", "PASSED")),
+        ("call", "failed", Outcome.BREACHED, ("breached", "B", "BREACHED")),
+        ("setup", "failed", Outcome.UNVERIFIED, ("unverified", "U", "UNVERIFIED")),
+        ("setup", "passed", Outcome.PASSED, None),
+        ("teardown", "passed", Outcome.BREACHED, None),
+        ("call", "passed", None, None),
     ],
 )
 def test_progress_is_told_in_the_suites_words(
-    when: str,
-    passed: bool,
-    outcome: Outcome | None,
-    status: tuple[str, str, str] | None,  # noqa: FBT001 -- parametrized
+    when: str, passed: str, outcome: Outcome | None, status: tuple[str, str, str] | None
 ) -> None:
+    parts: dict[str, Any] = {"when": when, "outcome": passed, "longrepr": None, "keywords": {}}
     properties = [("constancia", result("HEALTH-1", outcome).as_text())] if outcome else []
-    report = pytest.TestReport(
-        "x",
-        ("f", 1, "d"),
-        {},
-        "passed" if passed else "failed",
-        None,
-        when,
-        user_properties=properties,  # type: ignore[arg-type]  # as parametrized
-    )
+    report = pytest.TestReport("x", ("f", 1, "d"), user_properties=properties, **parts)
     assert ClosingTable(LedgerKeeper()).pytest_report_teststatus(report) == status
+
+
+def test_a_collection_error_has_no_outcome_of_a_check() -> None:
     assert ClosingTable(LedgerKeeper()).pytest_report_teststatus(pytest.CollectReport("x", "failed", "", [])) is None

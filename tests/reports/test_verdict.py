@@ -41,7 +41,7 @@ class Shop:
     step: Step | None = None
     waiver: Waiver | None = None
     asked: tuple[str, str] | None = None
-    timezone: ZoneInfo = ZoneInfo("America/Santiago")
+    timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("America/Santiago"))
 
     def next_step(self, _: str, /) -> Step | None:
         """The step given."""
@@ -114,7 +114,7 @@ def judged(pytester: pytest.Pytester, world: World) -> Judged:
         ended = pytester.inline_run(*options, plugins=[judge, keeper, Watch()])
         results = keeper.ledger.results()
         outcomes = {each.outcome for each in results.values()}
-        assert int(ended.ret) == (1 if Outcome.BREACHED in outcomes else 6 if Outcome.UNVERIFIED in outcomes else 0)
+        assert ended.ret == (1 if Outcome.BREACHED in outcomes else 6 if Outcome.UNVERIFIED in outcomes else 0)
         return [results[test_id] for test_id in sorted(results)]
 
     return run
