@@ -49,8 +49,10 @@ class Redactor:
         """The text without secrets."""
         if self._secrets is not None:
             text = self._secrets.sub(HIDDEN, text)
-        for pattern in (_URL_PASSWORD, _NAMED_PASSWORD):
-            text = pattern.sub(rf"\g<before>{HIDDEN}", text)
+        # Looking for one character first is much faster, and most texts hold neither.
+        for sign, pattern in (("@", _URL_PASSWORD), ("=", _NAMED_PASSWORD)):
+            if sign in text:
+                text = pattern.sub(rf"\g<before>{HIDDEN}", text)
         return text
 
 

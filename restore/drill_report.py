@@ -8,6 +8,7 @@ from fixtures.archive import Archive
 from fixtures.measure.dump_statements import qualified
 from fixtures.measure.restore_messages import Complaint, Harm
 from reports.requirement import Breach, Unverified, Value
+from restore.leftovers import UNSURE
 
 MOST_TABLES_NAMED = 20
 
@@ -152,8 +153,19 @@ class DrillReport:
         )
 
     def leftovers(self) -> list[str]:
-        """What is left of this drill, and what drills that were killed had left when this run began."""
-        return [*self.disposal.left, *self.swept]
+        """What is left of this drill, and what drills that were killed had left when this run began.
+
+        Raises:
+            Unverified: when nothing is known to be left, but what a killed drill left could not be looked at.
+        """
+        left = [*self.disposal.left, *(each for each in self.swept if not each.endswith(UNSURE))]
+        if self.swept and not left:
+            raise Unverified(
+                "removing what a killed drill left",
+                came_back="; ".join(self.swept),
+                remedy="Let the Docker engine run again, and repeat this",
+            )
+        return left
 
     def _of(self, harm: Harm) -> list[Complaint]:
         return [each for each in self.complaints if each.harm is harm]

@@ -95,6 +95,7 @@ def sweep() -> tuple[str, ...]:
 
 
 _GONE, _STILL = "removed", "still there"
+UNSURE = f"perhaps {_STILL}"  # ends what could not be looked at
 
 
 def _leases_folder() -> Path:
@@ -173,7 +174,7 @@ def _clear_container(drill: str, descriptor: int) -> list[str]:
             removed = engine.remove_labelled(client, drill)
             left = engine.labelled(client, drill)
     except Unverified as unverified:
-        return [f"container of drill {drill}: {unverified.came_back}; perhaps {_STILL}"]
+        return [f"container of drill {drill}: {unverified.came_back}; {UNSURE}"]
     return [*(f"{each}: {_GONE}" for each in removed), *(f"{each}: {_STILL}" for each in left)]
 
 

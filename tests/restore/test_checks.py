@@ -81,6 +81,12 @@ def test_drill_that_could_not_tell_is_unverified_but_its_disposal_is_judged(whol
     assert all(each == "Unverified: restoring: no postgis. Name an image" for each in said.values())
 
 
+def test_what_could_not_be_looked_at_is_not_known_to_be_left(whole: DrillReport) -> None:
+    said = judged(replace(whole, swept=("container of drill 12: no engine answers; perhaps still there",)))
+    assert set(said) == {"RESTORE-10"}
+    assert said["RESTORE-10"].startswith("Unverified: ")
+
+
 @pytest.mark.parametrize(
     ("counts", "said"),
     [
