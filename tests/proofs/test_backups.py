@@ -73,6 +73,13 @@ def test_store_is_not_mounted(suite: Suite, lab: Lab, name: str) -> None:
 
 
 @pytest.mark.proves("BACKUP-1")
+def test_store_cannot_be_reached(suite: Suite, lab: Lab) -> None:
+    with lab.canary.stopped():
+        run = suite.run("comercial-electrica", variables={"COMERCIAL_BACKUPS": lab.canary.url})
+    run.expect(grey={"BACKUP-1 daily-database", "BACKUP-2 daily-database"})
+
+
+@pytest.mark.proves("BACKUP-1")
 def test_store_refuses_our_key(suite: Suite, lab: Lab) -> None:
     with lab.canary.answering(403):
         run = suite.run("comercial-electrica", variables={"COMERCIAL_BACKUPS": lab.canary.url})

@@ -22,6 +22,14 @@ def test_redis_is_stopped_and_the_canary_is_silent_too(suite: Suite, lab: Lab) -
 
 
 @pytest.mark.proves("CACHE-1")
+def test_redis_is_still_loading(suite: Suite, lab: Lab) -> None:
+    with lab.cache.loading():
+        run = suite.run("comercial-electrica")
+    run.expect(red={"CACHE-1 redis", *COMERCIAL_API})
+    assert "loading" in run.said("CACHE-1 redis")
+
+
+@pytest.mark.proves("CACHE-1")
 def test_redis_answers_nothing(suite: Suite, lab: Lab) -> None:
     limits = {'url = "${COMERCIAL_REDIS_URL}"': 'url = "${COMERCIAL_REDIS_URL}"\ntimeout = "1s"'}
     with lab.cache.hanging():

@@ -53,6 +53,15 @@ def test_pg_dump_died_half_way(suite: Suite, lab: Lab, name: str) -> None:
     run.expect(red=UNRESTORABLE[name])
 
 
+@each_format
+@pytest.mark.parametrize("fault", ["wrong_format", "directory_in_place", "tar_with_parent_members"])
+@pytest.mark.proves("RESTORE-1")
+def test_newest_is_no_dump(suite: Suite, lab: Lab, name: str, fault: str) -> None:
+    with getattr(dumps(lab, name), fault)():
+        run = drilled(suite, name)
+    run.expect(red=UNRESTORABLE[name])
+
+
 @pytest.mark.proves("RESTORE-1")
 def test_pg_dump_died_half_way_and_gzip_ended_well(suite: Suite, lab: Lab) -> None:
     with lab.backups.weekly_database.pg_dump_died(gzipped=True):
