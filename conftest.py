@@ -68,7 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
     keeper = None if hasattr(config, "workerinput") or config.option.collectonly else LedgerKeeper()
     if keeper is not None:
         plugins |= {"ledger": keeper, "table": ClosingTable(keeper)}
-    if config.option.allure_report_dir and not config.option.collectonly:
+    if config.getoption("allure_report_dir", None) and not config.option.collectonly:
         ledger = keeper.ledger if keeper is not None else None
         plugins["allure"] = AllureRecord(systems, files=[files[name] for name in systems], redact=redact, ledger=ledger)
     for name, plugin in plugins.items():
