@@ -16,12 +16,12 @@ def test_newest_backup_is_recent(backups: BackupSet, evidence: Evidence) -> None
 
 @requirement("BACKUP-2", severity="P1", every="1 day")
 def test_newest_backup_is_whole(backups: BackupSet, evidence: Evidence) -> None:
-    """The newest backup is whole: decoded to its last byte, closed as it should be, and what its checksum says.
+    """The newest backup is whole: it decodes to its last byte, ends as it should, and agrees with its checksum file.
 
     Source: ours; the backup scripts of the operations guide report success whatever happened.
     """
     newest, archive = backups.newest(), backups.newest_archive()
-    evidence.equal("bytes decoded", archive.size, expected=newest.size, unit="bytes", subject=newest.name)
+    evidence.equal("bytes read", archive.size, expected=newest.size, unit="bytes", subject=newest.name)
     evidence.note("SHA-256", archive.sha256, subject=newest.name)
     evidence.note("rows in it", sum(archive.rows.values()), subject=newest.name)
     evidence.note("what cannot be known", archive.unproven or "nothing", subject=newest.name)

@@ -122,6 +122,10 @@ class Measurement:
         return f"{self.comparison} {shown(self.limit, self.unit)}" if self.comparison else ""
 
 
+def _in_one_line(measurement: Measurement) -> str:
+    return f"{measurement.what}: {measurement.observed_text} ({measurement.limit_text})"
+
+
 class Breach(AssertionError):  # noqa: N818 -- the field's word: a finding about the system, not an error of ours
     """The system falls short of a requirement.
 
@@ -136,7 +140,7 @@ class Breach(AssertionError):  # noqa: N818 -- the field's word: a finding about
         self.measurements: Sequence[Measurement] = (
             Measurement(what, observed, comparison="must be", limit=limit, holds=False, subject=subject),
         )
-        super().__init__(f"{what}: {observed} (must be {limit})")
+        super().__init__(_in_one_line(self.measurements[0]))
 
     @classmethod
     def of(cls, measurements: Sequence[Measurement]) -> Self:
@@ -144,6 +148,7 @@ class Breach(AssertionError):  # noqa: N818 -- the field's word: a finding about
         first = measurements[0]
         breach = cls(first.what, observed=first.observed_text, limit=first.limit_text, subject=first.subject)
         breach.measurements = tuple(measurements)
+        breach.args = (_in_one_line(first),)
         return breach
 
 
@@ -214,7 +219,7 @@ class Evidence:
     def none_of(self, what: str, found: Sequence[str], *, subject: str = "") -> None:
         """Hold a list of findings to being empty; the breach names each of them."""
         observed = f"{len(found)}: {', '.join(found)}" if found else "none"
-        self._compare(what, observed, "exactly", "none", holds=not found, subject=subject)
+        self._compare(what, observed, "must be", "none", holds=not found, subject=subject)
 
     def note(self, what: str, observed: Quantity | Value, *, unit: str = "", subject: str = "") -> None:
         """Record a fact without a limit: context that a reader of the record needs."""

@@ -74,30 +74,30 @@ def verdict(outcomes: Sequence[Outcome], *, exit_code: int) -> str:
     return f"exit code {exit_code}: {', '.join(counts) or 'nothing was verified'}"
 
 
-def executor(surroundings: Mapping[str, str]) -> Mapping[str, str | int]:
+def executor(variables: Mapping[str, str]) -> Mapping[str, str | int]:
     """Who ran it: the pipeline where one says so in its environment variables, else the machine.
 
     Args:
-        surroundings: the environment variables.
+        variables: of the environment.
     """
-    if surroundings.get("GITHUB_ACTIONS") == "true":
-        repository = f"{surroundings.get('GITHUB_SERVER_URL', '')}/{surroundings.get('GITHUB_REPOSITORY', '')}"
+    if variables.get("GITHUB_ACTIONS") == "true":
+        repository = f"{variables.get('GITHUB_SERVER_URL', '')}/{variables.get('GITHUB_REPOSITORY', '')}"
         return {
             "name": "GitHub Actions",
             "type": "github",
             "url": repository,
-            "buildName": f"{surroundings.get('GITHUB_WORKFLOW', '')} #{surroundings.get('GITHUB_RUN_NUMBER', '')}",
-            "buildOrder": _number(surroundings.get("GITHUB_RUN_NUMBER", "")),
-            "buildUrl": f"{repository}/actions/runs/{surroundings.get('GITHUB_RUN_ID', '')}",
+            "buildName": f"{variables.get('GITHUB_WORKFLOW', '')} #{variables.get('GITHUB_RUN_NUMBER', '')}",
+            "buildOrder": _number(variables.get("GITHUB_RUN_NUMBER", "")),
+            "buildUrl": f"{repository}/actions/runs/{variables.get('GITHUB_RUN_ID', '')}",
         }
-    if surroundings.get("GITLAB_CI") == "true":
+    if variables.get("GITLAB_CI") == "true":
         return {
             "name": "GitLab CI",
             "type": "gitlab",
-            "url": surroundings.get("CI_PROJECT_URL", ""),
-            "buildName": f"{surroundings.get('CI_JOB_NAME', '')} #{surroundings.get('CI_PIPELINE_IID', '')}",
-            "buildOrder": _number(surroundings.get("CI_PIPELINE_IID", "")),
-            "buildUrl": surroundings.get("CI_JOB_URL", ""),
+            "url": variables.get("CI_PROJECT_URL", ""),
+            "buildName": f"{variables.get('CI_JOB_NAME', '')} #{variables.get('CI_PIPELINE_IID', '')}",
+            "buildOrder": _number(variables.get("CI_PIPELINE_IID", "")),
+            "buildUrl": variables.get("CI_JOB_URL", ""),
         }
     return {"name": platform.node(), "type": "host"}
 

@@ -217,8 +217,8 @@ class Judge:
         if waiver is not None:
             holds = self._now().astimezone(system.timezone).date() <= waiver.until
             outcome = Outcome.WAIVED if holds else Outcome.BREACHED
-            state = "waived" if holds else "no longer waived: the waiver ended"
-            said.append(f"  {state} until {waiver.until}, by {waiver.approved_by}: {waiver.reason}")
+            state = "waived until" if holds else "no longer waived: the waiver ended on"
+            said.append(f"  {state} {waiver.until}, by {waiver.approved_by}: {waiver.reason}")
         evidence = self._evidence(item)
         if any(each not in evidence.measurements for each in failed):
             evidence.measurements.extend(failed)

@@ -151,7 +151,6 @@ class _Drill:
     def through(self, archive: Archive, server: ThrowawayServer) -> DrillReport:
         """Start the server, restore, count, and dispose of it."""
         report = replace(self.report(sha256=archive.sha256), archive=archive)
-        disposing = self.phase("dispose of the server")
         with self.phase("start the server"):
             server.__enter__()
         try:
@@ -165,7 +164,7 @@ class _Drill:
                 report = replace(report, complaints=found, restored=restored)
             report = replace(report, hindrance=hindrance)
         finally:
-            with disposing:
+            with self.phase("dispose of the server"):
                 server.__exit__(None, None, None)
         return replace(report, phases=tuple(self._phases))
 

@@ -96,11 +96,11 @@ class DrillReport:
         """Everything that keeps the backup from being restored whole.
 
         Raises:
+            Breach: when the backup is damaged, so that there was nothing to restore.
             Unverified: when the drill could not tell.
         """
-        self._require_told()
-        damage = [str(self.damage)] if self.damage else []
-        return damage + [_shown(each) for each in self._of(Harm.HARMFUL)]
+        self._require_restored()
+        return [_shown(each) for each in self._of(Harm.HARMFUL)]
 
     def tables(self) -> Iterator[tuple[str, int, int | None]]:
         """Each table with its rows in the dump and in the restored database (None: not there).
@@ -111,14 +111,12 @@ class DrillReport:
             Breach: when the backup is damaged, or holds no table.
             Unverified: when the drill could not tell.
         """
-        self._require_told()
-        if self.damage is not None or self.archive is None:
-            raise Breach("rows in the dump", observed=str(self.damage), limit="readable", subject=self.file)
-        dumped, found = self.archive.rows, self.restored.rows
+        archive = self._require_restored()
+        dumped, found = archive.rows, self.restored.rows
         tables = [each for each in {**dumped, **found} if each in dumped or self._fills_itself(each)]
         if not tables:
             raise Breach("tables in the dump", observed="none", limit="at least one", subject=self.file)
-        if uncounted := self.archive.dump.uncounted:
+        if uncounted := archive.dump.uncounted:
             raise Unverified(
                 f"counting the rows in {self.file}",
                 came_back=f"it fills {', '.join(uncounted)} by statements whose rows cannot be counted",
@@ -134,10 +132,10 @@ class DrillReport:
             declared: its name, alone or with its schema before a dot; alone, the one in public goes first.
 
         Raises:
-            Breach: when no such table was restored, or several; it names those there are.
+            Breach: when the backup is damaged, or no such table was restored, or several; it names those there are.
             Unverified: when the drill could not tell.
         """
-        self._require_told()
+        self._require_restored()
         schema, _, table = declared.rpartition(".")
         rows = self.restored.rows
         exact = [qualified(schema, table)] if schema else [qualified("public", declared)]
@@ -170,10 +168,15 @@ class DrillReport:
     def _of(self, harm: Harm) -> list[Complaint]:
         return [each for each in self.complaints if each.harm is harm]
 
-    def _require_told(self) -> None:
+    def _require_restored(self) -> Archive:
+        """What was restored, or why nothing was."""
         if self.hindrance is not None:
-            told = self.hindrance
-            raise Unverified(told.what, came_back=told.came_back, remedy=told.remedy)
+            raise self.hindrance.with_traceback(None)
+        if self.damage is not None:
+            raise self.damage.with_traceback(None)
+        if self.archive is None:
+            raise RuntimeError("a report without an archive says why")
+        return self.archive
 
     def _fills_itself(self, table: str) -> bool:
         """Whether a table that the dump does not fill by name has rows of its own to account for."""

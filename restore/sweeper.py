@@ -1,21 +1,33 @@
-"""The plugin that begins every run by removing what drills that were killed have left, and remembers what it found."""
+"""The plugin that begins every run by removing what runs that were killed have left, and remembers what it found."""
 
 from typing import Any
 
 import pytest
 
+from fixtures import embedded, store
 from restore.leftovers import sweep
 
 SWEPT = pytest.StashKey[tuple[str, ...]]()
 
 
 class Sweeper:
-    """Sweeps once, in the process that starts the workers; they are told what was found."""
+    """Sweeps once, in the process that starts the workers; they are told what drills had left.
+
+    A backup fetched from a remote store is swept too; whether a drill or a check had fetched it cannot be known, so it is
+    said and held against no drill.
+    """
+
+    def __init__(self) -> None:
+        self._copies: list[str] = []
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Sweep, before anything is verified."""
         told = getattr(config, "workerinput", None)
-        config.stash[SWEPT] = tuple(told["swept"]) if told is not None else sweep()
+        if told is not None:
+            config.stash[SWEPT] = tuple(told["swept"])
+            return
+        config.stash[SWEPT] = sweep()
+        self._copies = embedded.sweep(store.COPIES)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 -- of xdist, which publishes no types
@@ -24,4 +36,7 @@ class Sweeper:
 
     def pytest_report_header(self, config: pytest.Config) -> list[str]:
         """Say what was found."""
-        return [f"constancia: left by a drill that was killed: {each}" for each in config.stash[SWEPT]]
+        return [
+            *(f"constancia: left by a drill that was killed: {each}" for each in config.stash[SWEPT]),
+            *(f"constancia: a backup's copy, left by a run that was killed: {each}: removed" for each in self._copies),
+        ]

@@ -27,6 +27,27 @@ KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "VIRTUAL_ENV", "PYTHONPATH", "COVERAGE
 PLUGINS_OF_THE_TESTS = ("hypothesispytest", "anyio", "timeout", "time_machine")
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark the tests that need a container engine, so that a run can say how many had it."""
+    parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    if "containers" in getattr(item, "fixturenames", ()) or parameters.get("server") == "container":
+        item.add_marker("in_container")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many proofs were held, and how many tests ran in real containers."""
+    for keyword, what in (("proves", "proofs held"), ("in_container", "tests held in real containers")):
+        counts = {
+            outcome: sum(keyword in each.keywords for each in terminalreporter.getreports(outcome) if each.when == when)
+            for outcome, when in (("passed", "call"), ("skipped", "setup"), ("failed", "call"), ("error", "setup"))
+        }
+        if any(counts.values()):
+            missed = ", ".join(
+                f"{count} {outcome}" for outcome, count in counts.items() if count and outcome != "passed"
+            )
+            terminalreporter.write_line(f"{counts['passed']} {what}" + (f" ({missed})" if missed else ""))
+
+
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """Starts a server on loopback that hands each connection to a function, and gives its "http://..." address."""

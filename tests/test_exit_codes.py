@@ -197,7 +197,7 @@ def test_a_waiver_holds_until_the_end_of_its_last_day_and_no_longer(operator: "O
     assert "1 waived" in held.output
     ended = operator.run("--now", "2027-01-01T03:01:00Z")
     assert ended.code == 1, ended.output
-    assert "no longer waived: the waiver ended until 2026-12-31, by DBA: new queue in January" in ended.output
+    assert "no longer waived: the waiver ended on 2026-12-31, by DBA: new queue in January" in ended.output
 
 
 def test_every_chosen_system_is_verified(operator: "OperatorsFolder") -> None:

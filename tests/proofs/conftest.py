@@ -159,9 +159,3 @@ def suite(lab: Lab, tmp_path: Path) -> Suite:
     temporary = lab.folder / "tmp"
     temporary.mkdir(exist_ok=True)
     return Suite(tmp_path, temporary, lab.environment)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many proofs were held."""
-    held = [each for each in terminalreporter.getreports("passed") if "proves" in each.keywords and each.when == "call"]
-    terminalreporter.write_line(f"{len(held)} proofs held")

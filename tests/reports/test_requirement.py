@@ -122,7 +122,7 @@ def test_a_breach_names_everything_that_falls_short_and_nothing_else() -> None:
     with pytest.raises(Breach) as breach:
         evidence.judge()
     assert [each.what for each in breach.value.measurements] == ["database", "age"]
-    assert str(breach.value) == "database: down (must be exactly connected)"
+    assert str(breach.value) == "database: down (exactly connected)"
 
 
 def test_durations_travel_as_seconds() -> None:

@@ -233,8 +233,8 @@ def test_a_waiver_holds_to_the_end_of_its_last_day(
     (result,) = judged("assert False")
     assert result.outcome is outcome
     assert result.message.startswith(f"{outcome.upper()} {HEAD}")
-    state = "waived" if outcome is Outcome.WAIVED else "no longer waived: the waiver ended"
-    assert result.message.endswith(f"  {state} until 2026-12-31, by DBA: rebuild")
+    state = "waived until" if outcome is Outcome.WAIVED else "no longer waived: the waiver ended on"
+    assert result.message.endswith(f"  {state} 2026-12-31, by DBA: rebuild")
     assert world.shop.asked == ("HEALTH-1", "web/list")
 
 

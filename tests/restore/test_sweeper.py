@@ -1,6 +1,7 @@
 """Every run begins with a sweep, and its workers know what was found."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -50,3 +51,38 @@ def test_what_was_found_is_known_everywhere_once(tmp_path: Path, workers: str) -
         )
         assert "4 passed" in ended.stdout, ended.stdout + ended.stderr
         assert not list(leases.iterdir())
+
+
+def test_copy_that_a_killed_run_fetched_is_gone_after_the_next_start() -> None:
+    fetching = """
+from pathlib import Path
+import time
+from fixtures import store
+remote = store.Store("memory://backups")
+system, _ = remote._opened
+system.pipe("/backups/shop.dump", b"rows")
+with remote.local_copy(remote.entries()[0]) as copy:
+    print(copy, flush=True)
+    time.sleep(60)
+"""
+    with short_folder("test") as temporary:
+        (temporary / "shop.toml").write_text('[system]\nname = "shop"\ntitle = "The shop"\n')
+        environment = {**os.environ, "TMPDIR": str(temporary)}
+        with subprocess.Popen(
+            [sys.executable, "-c", fetching], cwd=HOUSE, env=environment, stdout=subprocess.PIPE, text=True
+        ) as killed:
+            assert killed.stdout is not None
+            copy = Path(killed.stdout.readline().strip())
+            assert copy.read_bytes() == b"rows"
+            killed.send_signal(signal.SIGKILL)
+        assert copy.exists()
+        ended = subprocess.run(
+            [sys.executable, "-m", "pytest", "checks", "--system", "shop", "--systems", str(temporary), "--co"],
+            cwd=HOUSE,
+            env={**environment, "COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert f"a backup's copy, left by a run that was killed: {copy.parents[1]}: removed" in ended.stdout
+        assert not copy.parents[1].exists()
