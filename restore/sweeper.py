@@ -13,8 +13,8 @@ SWEPT = pytest.StashKey[tuple[str, ...]]()
 class Sweeper:
     """Sweeps once, in the process that starts the workers; they are told what drills had left.
 
-    A backup fetched from a remote store is swept too; whether a drill or a check had fetched it cannot be known, so it is
-    said and held against no drill.
+    A backup's copy from a remote store is swept too. Whether a drill or a check had fetched it cannot be known: it is
+    said, and held against no drill.
     """
 
     def __init__(self) -> None:
