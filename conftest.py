@@ -76,6 +76,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _refuse_checks_without_a_system(config: pytest.Config) -> None:
+    # Told by their paths, because under xdist the process that could say so cleanly collects nothing.
     for argument in config.args:
         path = config.invocation_params.dir.joinpath(argument.partition("::")[0]).resolve()
         if any(path.is_relative_to(HOUSE / room) or path == HOUSE for room in ("checks", "restore")):
@@ -83,7 +84,7 @@ def _refuse_checks_without_a_system(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Refuse checks without a system that lie outside this house, too."""
+    """Refuse checks without a system that lie outside this house, too, whose paths tell nothing."""
     checks = [item.nodeid for item in items if item.get_closest_marker("requirement")]
     if checks and not config.option.system:
         raise _without_a_system(config, checks[0])

@@ -6,7 +6,7 @@ from reports.requirement import Evidence, requirement
 
 @requirement("BACKUP-1", severity="P1", every="1h", gate="before")
 def test_newest_backup_is_recent(backups: BackupSet, evidence: Evidence) -> None:
-    """The newest backup is younger than promised.
+    """The newest backup is no older than promised.
 
     Source: operations guide, "Política de Backup"; runbook 3.1.
     """

@@ -11,6 +11,7 @@ def test_mean_response_time_is_within_slo(endpoint: Endpoint, evidence: Evidence
     Source: operations guide, "Performance".
     """
     evidence.attach("samples", endpoint.samples_as_text())
+    evidence.note("samples taken", len(endpoint.seconds))
     limit = endpoint.mean_limit.total_seconds()
     evidence.at_most("mean response time", endpoint.mean(), limit=limit, unit="s", subject=endpoint.url)
 
@@ -22,5 +23,6 @@ def test_p95_response_time_is_within_slo(endpoint: Endpoint, evidence: Evidence)
     Source: operations guide, "Performance".
     """
     evidence.attach("samples", endpoint.samples_as_text())
+    evidence.note("samples taken", len(endpoint.seconds))
     limit = endpoint.p95_limit.total_seconds()
     evidence.at_most("p95 response time", endpoint.p95(), limit=limit, unit="s", subject=endpoint.url)

@@ -6,7 +6,7 @@ from reports.requirement import Evidence, requirement
 
 @requirement("SYNC-1", severity="P2", every="1 h", gate="after")
 def test_synchronised_data_is_fresh(freshness: Freshness, evidence: Evidence) -> None:
-    """The synchronised data is fresh.
+    """The newest synchronised row is no older than promised, and not from the future.
 
     Source: operations guide, "Verificar Sincronización ALMA".
     """

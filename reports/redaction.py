@@ -55,6 +55,16 @@ class Redactor:
                 text = pattern.sub(rf"\g<before>{HIDDEN}", text)
         return text
 
+    def line(self, text: str) -> str:
+        r"""The text without secrets, on one line: what is no printable character is spelt out, as "\n" and "\x1b".
+
+        A dump's table name or a server's answer may hold what moves a terminal's cursor and draws a line of its own.
+        """
+        clean = self(text)
+        if clean.isprintable():
+            return clean
+        return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in clean)
+
 
 def _passwords_in(value: str) -> set[str]:
     """The passwords in an address, or in a connection string such as "password=...", as written and as meant."""

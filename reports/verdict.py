@@ -1,10 +1,12 @@
 """The verdict on one check run: what it raised is classified once, redacted once, and said in one form."""
 
+import re
 import traceback
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
-from typing import NoReturn, Protocol
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -35,6 +37,7 @@ RESULT = pytest.StashKey[Result]()
 EVIDENCE = pytest.StashKey[Evidence]()
 # What ends the run as a whole is not a check's to classify.
 _ENDS_THE_RUN = (KeyboardInterrupt, pytest.exit.Exception)
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _MEASURED = "  {what}\n    observed   {observed}\n    limit      {limit}"
 _TRIED = "  tried        {what}\n  came back    {came_back}\n  do           {remedy}"
 
@@ -117,38 +120,23 @@ class Judge:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         """Classify what a noun raises while it is made."""
-        __tracebackhide__ = True
-        try:
+        with self._classifying(item):
             return (yield)
-        except _ENDS_THE_RUN:
-            raise
-        except BaseException as error:  # noqa: BLE001 -- whatever it is, it gets a name here
-            self._pronounce(item, error)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """Judge the evidence once the check has ended, and classify what it raised."""
-        __tracebackhide__ = True
-        try:
+        with self._classifying(item):
             returned = yield
             self._evidence(item).judge()
-        except _ENDS_THE_RUN:
-            raise
-        except BaseException as error:  # noqa: BLE001 -- as above
-            self._pronounce(item, error)
-        item.stash[RESULT] = self._result(item, Outcome.PASSED)
-        return returned
+            item.stash[RESULT] = self._result(item, Outcome.PASSED)
+            return returned
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
         """Classify what giving back a noun raises; it counts like what the check raised."""
-        __tracebackhide__ = True
-        try:
+        with self._classifying(item):
             return (yield)
-        except _ENDS_THE_RUN:
-            raise
-        except BaseException as error:  # noqa: BLE001 -- as above
-            self._pronounce(item, error)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -166,22 +154,27 @@ class Judge:
         report.sections = [(name, self._redact(text)) for name, text in report.sections]
         return report
 
-    def _pronounce(self, item: pytest.Item, error: BaseException) -> NoReturn:
-        """Raise the verdict that an error amounts to, without the error behind it."""
-        __tracebackhide__ = True
-        result = self._verdict(item, error)
-        item.stash[RESULT] = result
-        if result.outcome is Outcome.BREACHED:
-            raise Breached(result.message) from None
-        if result.outcome is Outcome.UNVERIFIED:
-            raise NotVerified(result.message) from None
-        raise pytest.skip.Exception(result.message, _use_item_location=True) from None
+    @contextmanager
+    def _classifying(self, item: pytest.Item) -> Iterator[None]:
+        """Raise the verdict that whatever is raised inside amounts to, without the error behind it."""
+        try:
+            yield
+        except _ENDS_THE_RUN:
+            raise
+        except BaseException as error:  # noqa: BLE001 -- whatever it is, it gets a name here
+            result = self._verdict(item, error)
+            item.stash[RESULT] = result
+            if result.outcome is Outcome.BREACHED:
+                raise Breached(result.message) from None
+            if result.outcome is Outcome.UNVERIFIED:
+                raise NotVerified(result.message) from None
+            raise pytest.skip.Exception(result.message, _use_item_location=True) from None
 
     def _verdict(self, item: pytest.Item, error: BaseException) -> Result:
         found = _gravest(error)
         if isinstance(found, NotApplicable):
             self._evidence(item).note("reason", str(found))
-            return self._result(item, Outcome.NOT_APPLICABLE, f"  {found}")
+            return self._result(item, Outcome.NOT_APPLICABLE, f"  {self._redact.line(str(found))}")
         if isinstance(found, Unreachable) and (silence := self._blindness(self._name(item))):
             found = Unverified(
                 f"{found.measurements[0].what} {found.measurements[0].subject}".strip(),
@@ -191,12 +184,30 @@ class Judge:
         if isinstance(found, Breach):
             return self._breached(item, found.measurements)
         if isinstance(found, AssertionError):
-            return self._breached(item, Breach("assertion", observed=str(found), limit="true").measurements)
+            return self._breached(item, _of_assertion(found))
         if not isinstance(found, Unverified):
-            found = _failure_of_ours(found)
+            found = self._failure_of_ours(found)
         self._evidence(item).note(found.what, found.came_back)
-        said = _TRIED.format(what=found.what, came_back=found.came_back, remedy=found.remedy)
+        told = {"what": found.what, "came_back": found.came_back, "remedy": found.remedy}
+        said = _TRIED.format(**{name: self._redact.line(text) for name, text in told.items()})
         return self._result(item, Outcome.UNVERIFIED, said)
+
+    def _failure_of_ours(self, error: BaseException) -> Unverified:
+        """What an unforeseen error of a check, a noun or a library is: nothing that the system can be blamed for."""
+        if isinstance(error, pytest.skip.Exception | pytest.xfail.Exception):
+            remedy = "A check never skips: raise Unverified, or declare the requirement not applicable"
+            return Unverified("running the check", came_back=f"it was skipped ({error})", remedy=remedy)
+        if isinstance(error, pytest.fail.Exception):
+            return Unverified("running the check", came_back=str(error), remedy="Mend the check")
+        told = _QUOTED.sub(
+            "'...'", self._redact(str(error))
+        )  # it may quote what it was about, a row of the database for one
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return Unverified(
+            "running the check",
+            came_back=f"{type(error).__name__}: {told} ({place.filename}, line {place.lineno}, in {place.name})",
+            remedy="This is a fault of the suite or of its surroundings, not known to be one of the system: report it",
+        )
 
     def _breached(self, item: pytest.Item, failed: Sequence[Measurement]) -> Result:
         row = _row(item)
@@ -207,7 +218,7 @@ class Judge:
                 observed=each.observed_text,
                 limit=each.limit_text,
             )
-            for each in failed
+            for each in map(self._clean, failed)
         ]
         step = system.next_step(row.id)
         if step is not None:
@@ -229,12 +240,13 @@ class Judge:
         target = self._target(item)
         title = _title(item)
         message = f"{outcome.upper()} {row.id} ({row.severity}) {target}\n  {title}\n{said}" if said else ""
-        measurements = tuple(self._without_secrets(each) for each in self._evidence(item).measurements)
+        measurements = tuple(map(self._clean, self._evidence(item).measurements))
         return Result(row.id, row.severity, target, title, outcome, measurements, self._redact(message))
 
-    def _without_secrets(self, measurement: Measurement) -> Measurement:
+    def _clean(self, measurement: Measurement) -> Measurement:
+        """The measurement without secrets, each of its texts on one line."""
         texts = {name: value for name, value in vars(measurement).items() if isinstance(value, str) and value}
-        clean = {name: self._redact(text) for name, text in texts.items()}
+        clean = {name: self._redact.line(text) for name, text in texts.items()}
         return measurement if clean == texts else replace(measurement, **clean)  # type: ignore[arg-type]  # only fields that hold texts get texts
 
     def _evidence(self, item: pytest.Item) -> Evidence:
@@ -270,16 +282,7 @@ def _gravest(error: BaseException) -> BaseException:
     return next((each for each in leaves if isinstance(each, AssertionError)), leaves[0])
 
 
-def _failure_of_ours(error: BaseException) -> Unverified:
-    """What an unforeseen error of a check, a noun or a library is: nothing that the system can be blamed for."""
-    if isinstance(error, pytest.skip.Exception | pytest.xfail.Exception):
-        remedy = "A check never skips: raise Unverified, or declare the requirement not applicable"
-        return Unverified("running the check", came_back=f"it was skipped ({error})", remedy=remedy)
-    if isinstance(error, pytest.fail.Exception):
-        return Unverified("running the check", came_back=str(error), remedy="Mend the check")
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return Unverified(
-        "running the check",
-        came_back=f"{type(error).__name__}: {error} ({place.filename}, line {place.lineno}, in {place.name})",
-        remedy="This is a fault of the suite or of its surroundings, not known to be one of the system: report it",
-    )
+def _of_assertion(error: AssertionError) -> Sequence[Measurement]:
+    """What a bare assert in a check of an operator's own amounts to."""
+    said = str(error).splitlines() or ["it does not hold"]
+    return Breach("assertion", observed=said[0], limit="true").measurements

@@ -20,7 +20,7 @@ def test_newest_backup_restores(report: DrillReport, evidence: Evidence) -> None
 def test_restored_rows_are_the_dumped_rows(report: DrillReport, evidence: Evidence) -> None:
     """Every table holds exactly as many rows after the restore as the dump itself has for it.
 
-    Source: beyond both runbooks.
+    Source: ours.
     """
     for table, dumped, restored in report.tables():
         evidence.equal("restored rows", restored, expected=dumped, unit="rows", subject=table)

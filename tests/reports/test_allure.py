@@ -42,7 +42,7 @@ SYSTEM = """
 PASSES = '''
     @requirement("BACKUP-1", severity="P1", every="1h")
     def test_newest_backup_is_recent(system, evidence: Evidence) -> None:
-        """The newest backup is younger than promised.
+        """The newest backup is no older than promised.
 
         Source: runbook 3.1.
         """

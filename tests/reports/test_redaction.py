@@ -156,3 +156,9 @@ def test_a_long_text_takes_no_time(text: str) -> None:
     begun = time.perf_counter()
     Redactor(["Quilpue77", "postgresql://rol:Quilpue78@db/x"], {})(text)
     assert time.perf_counter() - begun < 2
+
+
+def test_a_line_holds_nothing_that_moves_a_cursor() -> None:
+    redact = Redactor(["s3cr3t"], {})
+    assert redact.line("público, ñandú") == "público, ñandú"
+    assert redact.line("t\x1b[2J\nPASSED s3cr3t\u202e") == r"t\x1b[2J\nPASSED [redacted]\u202e"

@@ -160,7 +160,7 @@ def test_unverified_says_what_to_do(judged: Judged) -> None:
 
 def test_anything_unforeseen_is_ours_and_says_where_it_arose(judged: Judged) -> None:
     unforeseen = {
-        "{}['of ours']": "KeyError: 'of ours' (",
+        "{}['of ours']": "KeyError: '...' (",
         "int('x')": "in test_01)",
         "raise SystemExit(0)": "SystemExit: 0",
         "raise GeneratorExit": "GeneratorExit",
@@ -273,3 +273,11 @@ def test_nothing_of_a_secret_remains(judged: Judged, world: World) -> None:
         assert isinstance(raised, Breached | NotVerified | pytest.skip.Exception)
         assert "Quilpue77" not in str(raised)
         assert raised.__suppress_context__
+
+
+def test_what_a_dump_or_server_says_draws_no_line_of_its_own(judged: Judged) -> None:
+    (result,) = judged(r"evidence.at_most('rows', 2, limit=1, subject='t\x1b[2J\nBACKUP-2 passed')")
+    assert result.outcome is Outcome.BREACHED
+    assert "\x1b" not in result.message
+    assert r"t\x1b[2J\nBACKUP-2 passed" in result.message
+    assert result.measurements[0].subject == r"t\x1b[2J\nBACKUP-2 passed"
