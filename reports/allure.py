@@ -84,7 +84,6 @@ class AllureRecord:
         self._started = 0
         self._there_before: set[Path] = set()
         self._written: dict[str, str] = {}
-        self._not_collected: dict[str, str] = {}
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Before Allure's own: no captured output, and the folder is cleaned once, not by every worker."""
@@ -111,11 +110,6 @@ class AllureRecord:
         self._item, self._started = item, _now()
         return (yield)
 
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """A file that could not be collected has no check runs to miss: it is a result of its own."""
-        if report.failed and self._ledger is not None:
-            self._not_collected[report.nodeid] = self._redact(report.longreprtext)
-
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Once every worker has ended: write what is missing, and how the run ended."""
@@ -130,11 +124,7 @@ class AllureRecord:
             identity = _Identity(test_id)
             if written.get(identity.history_id) != STATUS[result.outcome]:
                 self._write(identity, result)
-        for node_id, why in self._not_collected.items():
-            said = f"UNVERIFIED {node_id}\n  it could not be collected, so nothing in it was verified\n{why}"
-            lost = Result(node_id, "", "", "cannot be collected", Outcome.UNVERIFIED, message=said)
-            self._write(_Identity(node_id), lost)
-        outcomes = [result.outcome for result in results.values()] + [Outcome.UNVERIFIED] * len(self._not_collected)
+        outcomes = [result.outcome for result in results.values()]
         self._describe(session.config, surroundings.verdict(outcomes, exit_code=int(session.exitstatus)))
 
     def _complete(self, test_result: Any) -> bool:  # noqa: ANN401 -- allure-pytest publishes no types

@@ -59,11 +59,10 @@ class Result:
 
 @dataclass
 class Ledger:
-    """Expected against recorded; and the files that could not be collected, whose check runs nobody knows."""
+    """Expected against recorded, by test id; a file that could not be collected is recorded under its path."""
 
     expected: dict[str, None] = field(default_factory=dict)
     recorded: dict[str, Result] = field(default_factory=dict)
-    uncollected: dict[str, Result] = field(default_factory=dict)
 
     def expect(self, test_ids: Iterable[str]) -> None:
         """Note which check runs must leave a result."""
@@ -93,7 +92,7 @@ class Ledger:
         """
         if pytest_status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             return pytest_status
-        outcomes = {result.outcome for result in (*self.results().values(), *self.uncollected.values())}
+        outcomes = {result.outcome for result in self.results().values()}
         if Outcome.BREACHED in outcomes:
             return BREACHED
         if Outcome.UNVERIFIED in outcomes:
@@ -127,15 +126,10 @@ class LedgerKeeper:
         if report.failed:
             why = report.longreprtext.strip().splitlines()[-1:]
             said = f"it could not be collected, so nothing in it was verified: {''.join(why).removeprefix('E').strip()}"
-            self.ledger.uncollected[report.nodeid] = Result(
-                report.nodeid,
-                "",
-                "",
-                "",
-                Outcome.UNVERIFIED,
-                (Measurement("collected", said),),
-                f"UNVERIFIED {report.nodeid}\n  {said}",
-            )
+            message = f"UNVERIFIED {report.nodeid}\n  {said}"
+            measurements = (Measurement("collected", said),)
+            result = Result(report.nodeid, "", "", "cannot be collected", Outcome.UNVERIFIED, measurements, message)
+            self.ledger.record(report.nodeid, result)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Record what a report says; one that says nothing but is no success is a result that was lost."""

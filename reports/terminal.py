@@ -44,8 +44,7 @@ class ClosingTable:
         from rich.markup import escape
         from rich.table import Table
 
-        ledger = self._keeper.ledger
-        results = [*ledger.results().values(), *ledger.uncollected.values()]
+        results = list(self._keeper.ledger.results().values())
         for outcome in (Outcome.UNVERIFIED, Outcome.BREACHED):
             messages = [each.message for each in results if each.outcome is outcome]
             if messages:

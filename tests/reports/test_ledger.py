@@ -117,7 +117,7 @@ def test_a_file_that_cannot_be_collected_is_unverified() -> None:
     keeper = LedgerKeeper()
     keeper.pytest_collectreport(pytest.CollectReport("test_x.py", "failed", "E   ImportError: no module", []))
     keeper.pytest_collectreport(pytest.CollectReport("test_y.py", "passed", None, []))
-    (lost,) = keeper.ledger.uncollected.values()
+    (lost,) = keeper.ledger.results().values()
     said = "it could not be collected, so nothing in it was verified: ImportError: no module"
     assert (lost.requirement, lost.outcome, lost.message) == (
         *("test_x.py", Outcome.UNVERIFIED),
