@@ -26,7 +26,7 @@ class Result:
     """What one check run on one target came to; plain values, because it travels from worker to controller as JSON.
 
     Attributes:
-        requirement: its id; of a result that was lost on the way, the name of the test.
+        requirement: its id; of a result that was lost on the way, as of another target, or else the test's name.
         severity: "P1" to "P4"; empty of a lost one.
         target: "mira/nocobase", or "mira/-" where the system declares none.
         title: the requirement as the record prints it.
@@ -76,12 +76,30 @@ class Ledger:
 
     def results(self) -> Mapping[str, Result]:
         """Every expected and every recorded check run with its result; what left none is unverified."""
-        lost = {
-            test_id: _lost(test_id, "no result: it was not run, or its process was killed")
-            for test_id in self.expected
-            if test_id not in self.recorded
-        }
+        missing = [test_id for test_id in self.expected if test_id not in self.recorded]
+        lost = {each: self._lost(each, "no result: it was not run, or its process was killed") for each in missing}
         return self.recorded | lost
+
+    def record_lost(self, test_id: str, why: str) -> None:
+        """Note that a check run left no result, and why."""
+        self.record(test_id, self._lost(test_id, why))
+
+    def _lost(self, test_id: str, why: str) -> Result:
+        """The result of a check run that left none; what the same check said of another target tells what it was."""
+        check, _, target = test_id.rstrip("]").partition("[")
+        said = (result for known, result in self.recorded.items() if known.partition("[")[0] == check)
+        function = check.rpartition("::")[2]
+        twin = next(said, Result(function, "", target, function, Outcome.UNVERIFIED))
+        message = f"UNVERIFIED {test_id}\n  {why}"
+        return Result(
+            twin.requirement,
+            twin.severity,
+            target,
+            twin.title,
+            Outcome.UNVERIFIED,
+            (Measurement("result", why),),
+            message,
+        )
 
     def exit_status(self, pytest_status: int) -> int:
         """The exit code of the run: 0, 1 (something breached), 6 (something unverified), or pytest's own.
@@ -98,12 +116,6 @@ class Ledger:
         if Outcome.UNVERIFIED in outcomes:
             return UNVERIFIED
         return pytest_status
-
-
-def _lost(test_id: str, why: str) -> Result:
-    function, _, target = test_id.partition("::")[2].rstrip("]").partition("[")
-    message = f"UNVERIFIED {test_id}\n  {why}"
-    return Result(function, "", target, function, Outcome.UNVERIFIED, (Measurement("result", why),), message)
 
 
 class LedgerKeeper:
@@ -142,7 +154,7 @@ class LedgerKeeper:
                 if report.when not in PHASES
                 else f"it ended without a result: {report.longrepr}"
             )
-            self.ledger.record(report.nodeid, _lost(report.nodeid, why))
+            self.ledger.record_lost(report.nodeid, why)
 
     @staticmethod
     def result_on(report: pytest.TestReport | pytest.CollectReport) -> Result | None:
