@@ -21,13 +21,24 @@ def report(drill: Drill, pytestconfig: pytest.Config) -> DrillReport:
     if drill not in _done:
         swept = pytestconfig.stash.get(SWEPT, ())
         try:
-            with drill.backups.local_copy(drill.backups.newest()) as path:
-                _done[drill] = drills.run(path, drill.declared, swept=swept)
-        except Breach as none:
-            _done[drill] = drills.not_held(none, drill.declared, swept=swept)
+            _done[drill] = held(drill, swept)
         except Unverified as fault:
             _done[drill] = fault
     done = _done[drill]
     if isinstance(done, Exception):
         raise done.with_traceback(None)
     return done
+
+
+def held(drill: Drill, swept: tuple[str, ...]) -> DrillReport:
+    """Hold a drill; without a backup, say that there is none.
+
+    Raises:
+        Unverified: when it cannot be held.
+    """
+    try:
+        newest = drill.backups.newest()
+    except Breach as none:
+        return drills.not_held(none, drill.declared, swept=swept)
+    with drill.backups.local_copy(newest) as path:
+        return drills.run(path, drill.declared, swept=swept)

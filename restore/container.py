@@ -49,7 +49,7 @@ class ContainerThrowaway:
     Args:
         major: the dump's major version.
         images: images by major version; for what is not in it the official Debian-based one.
-        drill: the id of the drill's lease, for the label.
+        lease: the id of the drill's lease, for the label.
 
     Raises:
         Unverified: on entering, when no engine answers, the image is not there, or no server starts in it.
@@ -58,14 +58,14 @@ class ContainerThrowaway:
     holds_superuser = True
     socket_dir = SOCKET_DIR
 
-    def __init__(self, major: int, images: Mapping[str, str], drill: str) -> None:
+    def __init__(self, major: int, images: Mapping[str, str], lease: str) -> None:
         self.major = major
         self.image = images.get(str(major), DEFAULT_IMAGE.format(major=major))
         self.description = f"container of {self.image}"
         self.isolation: tuple[str, ...] = ()
         self.gone: tuple[str, ...] = ()
         self.left: tuple[str, ...] = ("the container",)
-        self._drill = drill
+        self._lease = lease
         self._volumes: list[str] = []
         self._container: DockerContainer | None = None
         self._attached: Any = None
@@ -91,9 +91,9 @@ class ContainerThrowaway:
                 getattr(self._attached, "_response", self._attached).close()
         try:
             with engine.answering("removing the container"):
-                removed = engine.remove_labelled(self._client, self._drill)
+                removed = engine.remove_labelled(self._client, self._lease)
                 self.left = (
-                    *engine.labelled(self._client, self._drill),
+                    *engine.labelled(self._client, self._lease),
                     *(f"volume {each[:12]}" for each in engine.volumes_there(self._client, self._volumes)),
                 )
                 self.gone = tuple(each for each in removed if each not in self.left)
@@ -167,7 +167,7 @@ class ContainerThrowaway:
             memswap_limit=MEMORY,
             shm_size=SHARED_MEMORY,
             pids_limit=PROCESSES,
-            labels={engine.LABEL: self._drill},
+            labels={engine.LABEL: self._lease},
             stdin_open=True,
             auto_remove=True,
             use_config_proxy=False,

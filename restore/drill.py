@@ -157,11 +157,15 @@ class _Drill:
             report = replace(report, server=server.description, isolation=server.isolation)
             roles, offered = _prepare(server, archive)
             report = replace(report, roles_created=roles)
-            hindrance = _missing_extensions(server, archive, offered, self._declared)
-            if hindrance is None:
+            missing = _missing_extensions(server, archive, offered, self._declared)
+            if missing is None:
                 found, restored = self._restored(archive, server)
-                hindrance = _hindrance(found, server, archive)
                 report = replace(report, complaints=found, restored=restored)
+                missing = _hindrance(found, server, archive)
+            report = replace(report, hindrance=missing)
+        except Breach as damage:  # found when the backup was read again; what is left of the server is to be told too
+            report = replace(report, damage=damage)
+        except Unverified as hindrance:
             report = replace(report, hindrance=hindrance)
         finally:
             with self.phase("dispose of the server"):

@@ -57,15 +57,15 @@ def connected(environment: Mapping[str, str] | None = None) -> Iterator["DockerC
             client.close()
 
 
-def labelled(client: "DockerClient", drill: str) -> list[str]:
+def labelled(client: "DockerClient", lease: str) -> list[str]:
     """Containers of a drill that are there, running or not, and their volumes, as "container 0123456789ab"."""
-    found = client.api.containers(all=True, filters={"label": f"{LABEL}={drill}"})
+    found = client.api.containers(all=True, filters={"label": f"{LABEL}={lease}"})
     containers = [f"container {each['Id'][:12]}" for each in found]
     mounts = (mount for each in found for mount in each.get("Mounts", ()))
     return containers + [f"volume {mount['Name'][:12]}" for mount in mounts if mount.get("Type") == "volume"]
 
 
-def remove_labelled(client: "DockerClient", drill: str) -> list[str]:
+def remove_labelled(client: "DockerClient", lease: str) -> list[str]:
     """Remove a drill's containers with their volumes, and wait until they are gone.
 
     Returns:
@@ -73,9 +73,9 @@ def remove_labelled(client: "DockerClient", drill: str) -> list[str]:
     """
     from docker.errors import APIError
 
-    found = labelled(client, drill)
+    found = labelled(client, lease)
     deadline = time.monotonic() + PATIENCE
-    while remaining := labelled(client, drill):
+    while remaining := labelled(client, lease):
         if time.monotonic() > deadline:
             break
         for each in remaining:

@@ -82,13 +82,13 @@ def sweep() -> tuple[str, ...]:
         return ()
     found: list[str] = []
     with suppress(LeaseRefusedError):  # another user's: nothing of ours can be in it
-        for drill, descriptor in _dead():
+        for lease, descriptor in _dead():
             try:
-                remains = [*_clear_folder(drill), *_clear_container(drill, descriptor)]
+                remains = [*_clear_folder(lease), *_clear_container(lease, descriptor)]
                 found += remains
                 if not any(each.endswith(_STILL) for each in remains):
                     with _leases() as leases:
-                        os.unlink(drill, dir_fd=leases)
+                        os.unlink(lease, dir_fd=leases)
             finally:
                 os.close(descriptor)
     return tuple(found)
@@ -102,8 +102,8 @@ def _leases_folder() -> Path:
     return Path(tempfile.gettempdir()) / f"constancia-leases-{os.geteuid()}"
 
 
-def _folder_of(drill: str) -> Path:
-    return Path(tempfile.gettempdir()) / f"constancia-drill-{drill}"
+def _folder_of(lease: str) -> Path:
+    return Path(tempfile.gettempdir()) / f"constancia-drill-{lease}"
 
 
 @contextmanager
@@ -142,12 +142,12 @@ def _dead() -> list[tuple[str, int]]:
     return dead
 
 
-def _clear_folder(drill: str) -> list[str]:
-    folder = _folder_of(drill)
+def _clear_folder(lease: str) -> list[str]:
+    folder = _folder_of(lease)
     remains = []
     if processes := processes_in(folder):
         gone = _kill(folder)
-        remains.append(f"{len(processes)} processes of drill {drill}: {_GONE if gone else _STILL}")
+        remains.append(f"{len(processes)} processes of drill {lease}: {_GONE if gone else _STILL}")
     try:
         about = folder.lstat()
     except FileNotFoundError:
@@ -158,7 +158,7 @@ def _clear_folder(drill: str) -> list[str]:
     return remains
 
 
-def _clear_container(drill: str, descriptor: int) -> list[str]:
+def _clear_container(lease: str, descriptor: int) -> list[str]:
     try:
         described = json.loads(os.read(descriptor, 1 << 16))
     except ValueError:  # killed before it was written, and so before anything was made
@@ -171,10 +171,10 @@ def _clear_container(drill: str, descriptor: int) -> list[str]:
     host = described["docker_host"]
     try:
         with engine.connected({**os.environ, "DOCKER_HOST": host} if host else None) as client:
-            removed = engine.remove_labelled(client, drill)
-            left = engine.labelled(client, drill)
+            removed = engine.remove_labelled(client, lease)
+            left = engine.labelled(client, lease)
     except Unverified as unverified:
-        return [f"container of drill {drill}: {unverified.came_back}; {UNSURE}"]
+        return [f"container of drill {lease}: {unverified.came_back}; {UNSURE}"]
     return [*(f"{each}: {_GONE}" for each in removed), *(f"{each}: {_STILL}" for each in left)]
 
 

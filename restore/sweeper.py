@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from fixtures import embedded, store
+from fixtures import archive_custom, store
+from fixtures.short_folder import sweep as sweep_folders
 from restore.leftovers import sweep
 
 SWEPT = pytest.StashKey[tuple[str, ...]]()
@@ -27,7 +28,8 @@ class Sweeper:
             config.stash[SWEPT] = tuple(told["swept"])
             return
         config.stash[SWEPT] = sweep()
-        self._copies = embedded.sweep(store.COPIES)
+        self._copies = sweep_folders(store.COPIES)
+        sweep_folders(archive_custom.ROOM)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 -- of xdist, which publishes no types

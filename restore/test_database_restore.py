@@ -46,6 +46,8 @@ def test_nothing_of_the_drill_is_left(report: DrillReport, evidence: Evidence) -
 
     Source: runbook 3.2, step 3.7.
     """
+    if not report.server:
+        evidence.note("disposal", "no throwaway server was needed", subject=report.file)
     for each in report.disposal.gone:
         evidence.note("gone", each, subject=report.file)
     evidence.none_of("left behind", report.leftovers(), subject=report.file)

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.embedded import EmbeddedServer, short_folder
+from fixtures.embedded import EmbeddedServer
+from fixtures.short_folder import short_folder
 
 pytest_plugins = ["pytester"]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.embedded import short_folder
 from fixtures.lab.lab import Lab
+from fixtures.short_folder import short_folder
 from reports.ledger import BREACHED, UNVERIFIED, Result
 from reports.requirement import Outcome
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fixtures.embedded import EmbeddedServer, short_folder
+from fixtures.embedded import EmbeddedServer
+from fixtures.short_folder import short_folder
 
 # Texts that look like the end of data, like statements, like the end of the dump; names that need quotes.
 SOURCE = r"""

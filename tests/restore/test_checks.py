@@ -1,13 +1,18 @@
 """The checks over a drill's report turn red for what they are about, and for nothing else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from fixtures.archive import Archive
+from fixtures.backups import BackupFile, BackupSet
 from fixtures.drills import Drill, RestoreDeclared
 from fixtures.measure.restore_messages import Complaint, Harm
 from reports.requirement import Breach, Evidence, Unverified
+from restore import conftest, drill
 from restore import test_database_restore as checks
 from restore.drill_report import Disposal, DrillReport, Restored
 from tests.restore.conftest import Driller
@@ -25,13 +30,13 @@ def judged(report: DrillReport, **counts: dict[str, int]) -> dict[str, str]:
     """What each check says of a report: nothing when it passes."""
     expected = counts or {"User": {"min": 500}, "onco_casos": {"exact": 300}}
     given = {"backups": "weekly", "server": "embedded", "counts": expected}
-    drill = Drill(RestoreDeclared.model_validate(given), None)  # type: ignore[arg-type]  # no check looks for backups
+    held = Drill(RestoreDeclared.model_validate(given), None)  # type: ignore[arg-type]  # no check looks for backups
     said = {}
     for check in (
         checks.test_newest_backup_restores,
         checks.test_restored_rows_are_the_dumped_rows,
         checks.test_nothing_of_the_drill_is_left,
-        lambda report, evidence: checks.test_declared_tables_hold_what_is_expected(drill, report, evidence),
+        lambda report, evidence: checks.test_declared_tables_hold_what_is_expected(held, report, evidence),
     ):
         evidence = Evidence()
         name = getattr(check, "pytestmark", [None])[0]
@@ -112,6 +117,57 @@ def test_same_name_in_two_schemas_wants_the_schema_too(whole: DrillReport) -> No
     assert (report.rows_of("b.t"), report.rows_of("x"), report.rows_of("b.x")) == (2, 3, 4)
     with pytest.raises(Breach, match="is not among"):
         report.rows_of("public.t")
+
+
+def noted(report: DrillReport) -> list[object]:
+    """What the check of its disposal says besides what it judges."""
+    evidence = Evidence()
+    checks.test_nothing_of_the_drill_is_left(report, evidence)
+    return [each.observed for each in evidence.measurements[:-1]]
+
+
+def test_disposal_says_what_is_gone_or_that_there_was_no_server(whole: DrillReport) -> None:
+    assert noted(whole) == list(whole.disposal.gone)
+    assert len(whole.disposal.gone) > 1
+    none = drill.not_held(CUT, RestoreDeclared.model_validate({"backups": "b", "counts": {"t": {"min": 1}}}))
+    assert noted(none) == ["no throwaway server was needed"]
+
+
+class Backups(BackupSet):
+    """One backup, or the reason that there is none."""
+
+    def __init__(self, newest: Path | Breach) -> None:
+        self._newest = newest
+
+    def newest(self) -> BackupFile:
+        """It, as far as a drill looks at it."""
+        if isinstance(self._newest, Breach):
+            raise self._newest
+        return None  # type: ignore[return-value]  # handed back to us alone
+
+    @contextmanager
+    def local_copy(self, file: BackupFile) -> Iterator[Path]:
+        """Where it lies."""
+        del file
+        assert isinstance(self._newest, Path)
+        yield self._newest
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_only_a_backup_that_is_not_there_is_no_backup(
+    dumps: Dumps, monkeypatch: pytest.MonkeyPatch, *, there: bool
+) -> None:
+    def cut(_: Archive) -> Iterator[bytes]:
+        raise CUT
+        yield b""
+
+    monkeypatch.setattr(Archive, "unpacked", cut)
+    given = {"backups": "weekly", "server": "embedded", "counts": {"User": {"min": 1}}}
+    backups = Backups(dumps["plain.sql"] if there else CUT)
+    report = conftest.held(Drill(RestoreDeclared.model_validate(given), backups), ())
+    assert report.damage is CUT
+    assert report.file == ("plain.sql" if there else "no backup")
+    assert bool(report.disposal.gone) == there
 
 
 def test_dump_without_a_table_is_no_pass(whole: DrillReport) -> None:

@@ -2,24 +2,27 @@
 
 import gzip
 import json
+import os
 import re
 import subprocess
 import sys
+import tempfile
 import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from fixtures.embedded import TREES
+from fixtures.archive import Archive
 from fixtures.measure.restore_messages import Harm
+from fixtures.short_folder import short_folder
 from reports.requirement import Breach, Unverified
 from restore import drill
-from restore.container import ContainerThrowaway
 from restore.drill_report import DrillReport
 from restore.server import EmbeddedThrowaway
 from tests.restore import dumps as sample
-from tests.restore.conftest import IMAGES, Driller
+from tests.restore.conftest import Driller
 from tests.restore.dumps import Dumps
 
 END = b"\n--\n-- PostgreSQL database dump complete"
@@ -193,39 +196,6 @@ def test_declared_table_that_is_missing_names_those_there_are(one: DrillReport, 
     assert raised.value.measurements[0].limit == f"one called {declared}"
 
 
-def test_image_that_is_missing_is_named_with_the_remedy(dumps: Dumps, container_driller: Driller) -> None:
-    with pytest.raises(Unverified, match=r"docker pull constancia-nothing:16"):
-        container_driller.hold(dumps["custom.dump"], images={"16": "constancia-nothing:16"})
-    with pytest.raises(Unverified, match=r"postgres:16-bookworm is not on this machine"):
-        container_driller.hold(dumps["custom.dump"], images={})
-
-
-def test_image_without_what_is_needed_says_so(dumps: Dumps, container_driller: Driller) -> None:
-    bare = "constancia-standin-bare:16"
-    recipe = f"FROM {IMAGES['16']}\nENV PATH=/usr/bin:/bin\n"
-    subprocess.run(["docker", "build", "-q", "-t", bare, "-"], input=recipe, text=True, check=True, capture_output=True)
-    try:
-        with pytest.raises(Unverified, match=r"initdb: not found\. The image must hold .* a user postgres"):
-            container_driller.hold(dumps["custom.dump"], images={"16": bare})
-    finally:
-        subprocess.run(["docker", "rmi", bare], check=True, capture_output=True)
-
-
-def test_engine_that_is_not_there_is_told_with_the_remedy(
-    dumps: Dumps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing.sock")
-    with pytest.raises(Unverified, match=r'server = "embedded"'):
-        Driller(tmp_path, "container").hold(dumps["custom.dump"])
-
-
-def test_version_that_the_wheel_does_not_bring_needs_a_container(dumps: Dumps, embedded_driller: Driller) -> None:
-    assert max(TREES) < 19
-    newer = re.sub(rb"by pg_dump version \S+", b"by pg_dump version 19.1", dumps.text())
-    with pytest.raises(Unverified, match="Let the drill use a container"):
-        embedded_driller.hold(newer)
-
-
 def test_two_drills_at_once_do_not_meet(dumps: Dumps, embedded_driller: Driller) -> None:
     reports: list[DrillReport] = []
 
@@ -241,19 +211,65 @@ def test_two_drills_at_once_do_not_meet(dumps: Dumps, embedded_driller: Driller)
     assert all(different(each) == [] for each in reports)
 
 
-def test_engine_that_dies_in_the_middle_is_no_breach(
-    dumps: Dumps, container_driller: Driller, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def damaged_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each backup is whole when it is read, and damaged when it is copied in."""
+
+    def unpacked(_: Archive) -> Iterator[bytes]:
+        yield b"--"
+        raise Breach("content of the backup", observed="its gzip data are cut", limit="whole", subject="backup.sql")
+
+    monkeypatch.setattr(Archive, "unpacked", unpacked)
+
+
+def test_damage_found_while_copying_in_is_told_with_what_became_of_the_server(
+    dumps: Dumps, driller: Driller, damaged_meanwhile: None
 ) -> None:
-    put = ContainerThrowaway.put
+    del damaged_meanwhile
+    report = driller.hold(dumps["plain.sql"])
+    for asked in (report.harmful, lambda: list(report.tables()), lambda: report.rows_of("User")):
+        with pytest.raises(Breach, match="its gzip data are cut"):
+            asked()
+    assert report.file == "plain.sql"
+    assert "PostgreSQL 16" in report.server
+    assert report.disposal.gone
+    assert report.leftovers() == []
+    assert [phase.name for phase in report.phases] == [*PHASES[:3], PHASES[-1]]
 
-    def kill_then_put(self: ContainerThrowaway, name: str, *rest: object) -> str:
-        if name.startswith("backup"):
-            subprocess.run(["docker", "kill", self._id], check=True, capture_output=True)
-        return put(self, name, *rest)  # type: ignore[arg-type]  # handed on as they came
 
-    monkeypatch.setattr(ContainerThrowaway, "put", kill_then_put)
-    with pytest.raises(Unverified, match="container"):
-        container_driller.hold(dumps["custom.dump"])
+@pytest.mark.parametrize("copied", [True, False])
+def test_what_a_broken_off_drill_leaves_is_told(
+    dumps: Dumps, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, *, copied: bool
+) -> None:
+    leave = EmbeddedThrowaway.__exit__
+
+    def leave_something(self: EmbeddedThrowaway, *error: object) -> None:
+        leave(self, *error)  # type: ignore[arg-type]  # handed on as they came
+        self.left = ("a process",)
+
+    if not copied:
+        request.getfixturevalue("damaged_meanwhile")
+    monkeypatch.setattr(EmbeddedThrowaway, "__exit__", leave_something)
+    with short_folder("test") as folder:
+        monkeypatch.setattr(tempfile, "tempdir", str(folder))
+        report = Driller(folder, "embedded").hold(dumps["plain.sql"])
+        assert report.leftovers() == ["a process"]
+        assert list((folder / f"constancia-leases-{os.geteuid()}").iterdir())  # for the next sweep to look again
+    assert (report.damage is None) == copied
+
+
+def test_backup_swapped_between_reading_and_copying_in_is_no_breach(
+    dumps: Dumps, embedded_driller: Driller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def swapped(_: Archive) -> Iterator[bytes]:
+        raise Unverified("reading again", came_back="it is not the file that was read before", remedy="Run again")
+        yield b""
+
+    monkeypatch.setattr(Archive, "unpacked", swapped)
+    report = embedded_driller.hold(dumps["plain.sql"])
+    with pytest.raises(Unverified, match="not the file that was read before"):
+        report.harmful()
+    assert report.leftovers() == []
 
 
 def test_nothing_heavy_is_imported_before_a_drill() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.embedded import short_folder
+from fixtures.short_folder import short_folder
 from restore import leftovers
 from restore.leftovers import Lease, LeaseRefusedError, sweep
 from tests.restore.conftest import IMAGES

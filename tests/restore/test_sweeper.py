@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.embedded import short_folder
+from fixtures.short_folder import short_folder
 
 HOUSE = Path(__file__).parents[2]
 
