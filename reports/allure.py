@@ -179,10 +179,10 @@ class AllureRecord:
         test_result.description = f"{self._redact(documented)}{next_step}"
         test_result.parameters = [Parameter("target", result.target)] if result.target else []
         test_result.labels = [
-            *(Label(name, value) for name, value in _labels(result, system)),
+            *(Label(name, self._redact(value)) for name, value in _labels(result, system)),
             *(label for label in test_result.labels if label.name in _KEPT_LABELS),
         ]
-        test_result.links = [Link("link", step.link, "runbook")] if step and step.link else []
+        test_result.links = [Link("link", self._redact(step.link), "runbook")] if step and step.link else []
         test_result.steps = [_step(each, result.outcome, at=test_result.stop) for each in result.measurements]
         if result.measurements:
             _attach(test_result, "measurements", _as_csv(result.measurements), media_type="text/csv", ending="csv")

@@ -123,6 +123,7 @@ class LedgerKeeper:
 
     def __init__(self) -> None:
         self.ledger = Ledger()
+        self._broken_off = False
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Without xdist, what is expected is what was collected and selected."""
@@ -163,7 +164,12 @@ class LedgerKeeper:
         said = [value for name, value in properties if name == PROPERTY]
         return Result.from_text(str(said[-1])) if said else None
 
+    def pytest_keyboard_interrupt(self) -> None:
+        """Note that the run was broken off, by hand or by `pytest.exit`, which may say 0."""
+        self._broken_off = True
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Replace pytest's exit code by the verdict."""
-        session.exitstatus = self.ledger.exit_status(int(exitstatus))
+        status = self.ledger.exit_status(int(exitstatus))
+        session.exitstatus = status or (pytest.ExitCode.INTERRUPTED if self._broken_off else pytest.ExitCode.OK)

@@ -6,6 +6,13 @@ from warnings import WarningMessage
 
 import pytest
 
+# A class that is not collected; failures in threads and in what is thrown away; a check that returns its verdict.
+LOSSES = (
+    "pytest.PytestCollectionWarning",
+    "pytest.PytestUnhandledThreadExceptionWarning",
+    "pytest.PytestUnraisableExceptionWarning",
+    "pytest.PytestReturnNotNoneWarning",
+)
 Redact = Callable[[str], str]
 
 
@@ -21,6 +28,11 @@ class CleanOutput:
     def __init__(self, redact: Redact) -> None:
         self._redact = redact
 
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """What pytest only warns of while a check is lost, or its failure is, is an error in this kind of run."""
+        for warning in LOSSES:
+            config.addinivalue_line("filterwarnings", f"error::{warning}")
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Take a hand in `--log-file` and `log_cli`; what is captured comes with the reports."""
@@ -32,8 +44,12 @@ class CleanOutput:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_make_collect_report(self) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-        """What importing a file of checks raised or printed."""
+        """What importing a file of checks raised or printed; one that skips itself was not collected, either."""
         report = yield
+        if report.skipped:
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
+            report.outcome = "failed"
+            report.longrepr = f"it skips itself ({reason}), and a check never skips"
         if report.failed:
             report.longrepr = self._redact(report.longreprtext)
         report.sections = [(name, self._redact(text)) for name, text in report.sections]

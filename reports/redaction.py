@@ -13,13 +13,16 @@ SHORTEST = 4
 # What a variable such as AUTH_ENABLED is set to.
 SWITCHES = ("true", "false", "none", "null")
 _SECRET_NAME = re.compile(
-    r"PASSW|PASSPHRASE|PASS$|_PWD$|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|_KEY$|PRIVATE|CREDENTIAL|DSN|AUTH(?!OR)",
+    r"PASSW|PASSPHRASE|PASS$|_PWD?$|CLAVE|CONTRASE|SECRET|TOKEN|_PAT$|JWT|COOKIE|API_?KEY|ACCESS_?KEY|_KEY$|PRIVATE"
+    r"|CREDENTIAL|_CREDS?$|DSN|WEBHOOK|AUTH(?!OR)",
     re.IGNORECASE,
 )
 # Its quantifiers are bounded or stop at what follows, so that a long text takes time in proportion.
 _URL_PASSWORD = re.compile(
     r"(?P<before>[a-z][a-z0-9+.-]{0,30}://[^\s/:@]*:)(?P<password>[^\s/\"']+)(?=@)", re.IGNORECASE
 )
+_BADLY_ESCAPED = re.compile(r"[a-z][a-z0-9+.-]{0,30}://[^\s/:@]*:(?P<password>\S+)@", re.IGNORECASE)
+_DELIMITERS = re.compile(r"[/@#?:]")
 _NAMED_PASSWORD = re.compile(
     r"(?P<before>\b(?:password|passwd|pwd)\s?=\s?)(?P<password>'[^']*'|[^\s&'\"]+)", re.IGNORECASE
 )
@@ -69,9 +72,10 @@ class Redactor:
 def _passwords_in(value: str) -> set[str]:
     """The passwords in an address, or in a connection string such as "password=...", as written and as meant."""
     found = {match["password"].strip("'") for match in _NAMED_PASSWORD.finditer(value)}
-    match = _URL_PASSWORD.match(value)
+    match = _BADLY_ESCAPED.search(value)
     if match is not None:
-        found.add(match["password"])
+        # Of a password that should have been escaped, libraries tell the parts that they take for a host or a port.
+        found |= {match["password"], *_DELIMITERS.split(match["password"])}
         with suppress(ValueError):  # an address that urlsplit refuses
             found.add(urlsplit(value).password or "")
     return found | {unquote(each) for each in found}

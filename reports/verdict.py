@@ -77,6 +77,9 @@ class System(Protocol):
     def timezone(self) -> ZoneInfo:
         """In which the last day of a waiver ends."""
 
+    def not_applicable(self, requirement_id: str, /) -> str | None:
+        """Why a requirement does not apply to it, where it says so."""
+
     def next_step(self, requirement_id: str, /) -> Step | None:
         """The runbook's next step for a requirement."""
 
@@ -128,7 +131,11 @@ class Judge:
         """Judge the evidence once the check has ended, and classify what it raised."""
         with self._classifying(item):
             returned = yield
-            self._evidence(item).judge()
+            evidence = self._evidence(item)
+            if getattr(item, "funcargs", {}).get("evidence", evidence) is not evidence:
+                remedy = "Give the fixture of yours that is called evidence another name"
+                raise Unverified("judging the evidence", came_back="it was left with another fixture", remedy=remedy)
+            evidence.judge()
             item.stash[RESULT] = self._result(item, Outcome.PASSED)
             return returned
 
@@ -149,8 +156,8 @@ class Judge:
         report.user_properties = []
         if result is not None and (call.when == "call" or call.excinfo is not None):
             report.user_properties = [(PROPERTY, result.as_text())]
-            if call.excinfo is not None and report.failed:
-                report.longrepr = result.message
+        if report.failed:
+            report.longrepr = result.message if result is not None else "no verdict, and so nothing that may be told"
         report.sections = [(name, self._redact(text)) for name, text in report.sections]
         return report
 
@@ -162,7 +169,7 @@ class Judge:
         except _ENDS_THE_RUN:
             raise
         except BaseException as error:  # noqa: BLE001 -- whatever it is, it gets a name here
-            result = self._verdict(item, error)
+            result = self._verdict_on(item, error)
             item.stash[RESULT] = result
             if result.outcome is Outcome.BREACHED:
                 raise Breached(result.message) from None
@@ -170,9 +177,18 @@ class Judge:
                 raise NotVerified(result.message) from None
             raise pytest.skip.Exception(result.message, _use_item_location=True) from None
 
+    def _verdict_on(self, item: pytest.Item, error: BaseException) -> Result:
+        """The verdict, whatever the error is like: one that cannot even be told must not come out as it is."""
+        try:
+            return self._verdict(item, error)
+        except Exception:  # noqa: BLE001 -- what it says may be what must not be said
+            remedy = "Run the check by itself, and mend what it raises"
+            cause = Unverified("running the check", came_back="an error that cannot be told", remedy=remedy)
+            return self._verdict(item, cause)
+
     def _verdict(self, item: pytest.Item, error: BaseException) -> Result:
         found = _gravest(error)
-        if isinstance(found, NotApplicable):
+        if isinstance(found, NotApplicable) and self._systems[self._name(item)].not_applicable(_row(item).id):
             self._evidence(item).note("reason", str(found))
             return self._result(item, Outcome.NOT_APPLICABLE, f"  {self._redact.line(str(found))}")
         if isinstance(found, Unreachable) and (silence := self._blindness(self._name(item))):
@@ -199,13 +215,13 @@ class Judge:
             return Unverified("running the check", came_back=f"it was skipped ({error})", remedy=remedy)
         if isinstance(error, pytest.fail.Exception):
             return Unverified("running the check", came_back=str(error), remedy="Mend the check")
-        told = _QUOTED.sub(
-            "'...'", self._redact(str(error))
-        )  # it may quote what it was about, a row of the database for one
-        place = traceback.extract_tb(error.__traceback__)[-1]
+        # Its text may quote what it was about, a row of the database for one.
+        told = _QUOTED.sub("'...'", self._redact(str(error)))
+        places = traceback.extract_tb(error.__traceback__)
+        where = f" ({places[-1].filename}, line {places[-1].lineno}, in {places[-1].name})" if places else ""
         return Unverified(
             "running the check",
-            came_back=f"{type(error).__name__}: {told} ({place.filename}, line {place.lineno}, in {place.name})",
+            came_back=f"{type(error).__name__}: {told}{where}",
             remedy="This is a fault of the suite or of its surroundings, not known to be one of the system: report it",
         )
 
@@ -275,11 +291,11 @@ def _title(item: pytest.Item) -> str:
 
 
 def _gravest(error: BaseException) -> BaseException:
-    """The error itself; of a group, a breach before what is unverified."""
+    """The error itself; of a group, a breach before what is unverified, and that before what is not applicable."""
     if not isinstance(error, BaseExceptionGroup):
         return error
     leaves = [_gravest(each) for each in error.exceptions]
-    return next((each for each in leaves if isinstance(each, AssertionError)), leaves[0])
+    return min(leaves, key=lambda each: (not isinstance(each, AssertionError), isinstance(each, NotApplicable)))
 
 
 def _of_assertion(error: AssertionError) -> Sequence[Measurement]:

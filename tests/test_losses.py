@@ -167,3 +167,102 @@ def test_two_checks_of_one_name_are_refused(operator: "OperatorsFolder") -> None
     run = operator.run(str(more))
     assert run.code not in (0, 1, 6), run.output
     assert "two checks are called test_a.py::test_first[shop/system]" in run.output
+
+
+@WORKERS
+@pytest.mark.parametrize(
+    "skip", ["pytest.skip('later', allow_module_level=True)", "pytest.importorskip('nowhere_at_all')"]
+)
+def test_a_file_that_skips_itself_is_named(operator: "OperatorsFolder", skip: str, workers: int) -> None:
+    operator.check("a", FIRST)
+    operator.check("b", f"{skip}\n{THIRD}")
+    run = operator.run(workers=workers)
+    assert run.code == (6 if workers else 2), run.output
+    assert "UNVERIFIED test_b.py\n  it could not be collected" in run.output
+    assert "it skips itself" in run.output
+
+
+LOST = {
+    "a class that is not collected": """
+        class TestShop:
+            def __init__(self): pass
+            @requirement("SELF-2", severity="P3", every="1h")
+            def test_it(self, system): pass
+        """,
+    "a failure in a thread": """
+        @requirement("SELF-2", severity="P3", every="1h")
+        def test_it(system):
+            import threading
+            def breach(): raise Breach("x", observed="y", limit="z")
+            thread = threading.Thread(target=breach)
+            thread.start()
+            thread.join()
+        """,
+    "a verdict that is returned": """
+        @requirement("SELF-2", severity="P3", every="1h")
+        def test_it(system): return False
+        """,
+    "evidence of somebody else": """
+        @pytest.fixture
+        def evidence(): return Evidence()
+        @requirement("SELF-2", severity="P3", every="1h")
+        def test_it(system, evidence): evidence.at_most("x", 2, limit=1)
+        """,
+    "not applicable by itself": """
+        from reports.requirement import NotApplicable
+        @requirement("SELF-2", severity="P3", every="1h")
+        def test_it(system): raise NotApplicable("because")
+        """,
+    "not applicable in a group": """
+        from reports.requirement import NotApplicable
+        @requirement("SELF-2", severity="P3", every="1h")
+        def test_it(system):
+            raise ExceptionGroup("two", [NotApplicable("a"), Unverified("a", came_back="b", remedy="c")])
+        """,
+    "the run broken off as 0 at its very end": """
+        @pytest.fixture
+        def given():
+            yield
+            pytest.exit("enough", returncode=0)
+        @requirement("SELF-2", severity="P3", every="1h")
+        def test_it(system, given): pass
+        """,
+}
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_what_is_lost_without_a_failure_does_not_end_as_0(operator: "OperatorsFolder", lost: str) -> None:
+    operator.check("a", FIRST)
+    operator.check("b", LOST[lost])
+    run = operator.run()
+    assert run.code in (2, 6), run.output
+
+
+@pytest.mark.parametrize("option", ["-kfirst", "-mslow", "--deselect=test_a.py::test_first[shop/system]"])
+def test_a_gate_judges_all_of_its_checks(operator: "OperatorsFolder", option: str) -> None:
+    operator.check("a", FIRST.replace('every="1h"', 'every="1h", gate="before"'))
+    assert operator.run("--gate", "before").code == 0
+    run = operator.run("--gate", "before", environment={"PYTEST_ADDOPTS": option})
+    assert run.code == 4, run.output
+    assert "a gate judges all of its checks" in run.output
+
+
+@pytest.mark.parametrize(
+    "error",
+    ["ExceptionGroup('g', [ValueError(SECRET)])", "type('E', (Exception,), {'__str__': lambda _: 1 / 0})(SECRET)"],
+)
+def test_an_error_that_cannot_be_told_tells_no_secret(operator: "OperatorsFolder", error: str) -> None:
+    operator.check(
+        "b",
+        f"""
+        SECRET = os.environ["DB_PASSWORD"]
+        @requirement("SELF-2", severity="P3", every="1h")
+        def test_it(system): raise {error}
+        """,
+    )
+    run = operator.run(
+        "--tb=long", "-rA", f"--alluredir={operator.folder}/r", environment={"DB_PASSWORD": "Quilpue-77"}
+    )
+    assert run.code == 6, run.output
+    assert "Quilpue-77" not in run.output
+    assert not [path for path in (operator.folder / "r").rglob("*") if "Quilpue-77" in path.read_text()]

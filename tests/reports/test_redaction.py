@@ -162,3 +162,9 @@ def test_a_line_holds_nothing_that_moves_a_cursor() -> None:
     redact = Redactor(["s3cr3t"], {})
     assert redact.line("público, ñandú") == "público, ñandú"
     assert redact.line("t\x1b[2J\nPASSED s3cr3t\u202e") == r"t\x1b[2J\nPASSED [redacted]\u202e"
+
+
+def test_parts_of_a_badly_escaped_password_are_secrets_too() -> None:
+    redact = Redactor([" postgresql://u:Atfirst@Atsecond/Slashthird#Hashfourth@127.0.0.1/x"], {"DB_CLAVE": "Nublado77"})
+    for part in ("Atfirst", "Atsecond", "Slashthird", "Hashfourth", "Nublado77"):
+        assert part not in redact(f"failed to resolve host '{part}@127'")

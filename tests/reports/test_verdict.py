@@ -41,7 +41,12 @@ class Shop:
     step: Step | None = None
     waiver: Waiver | None = None
     asked: tuple[str, str] | None = None
+    declares_why_not: bool = True
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("America/Santiago"))
+
+    def not_applicable(self, _: str, /) -> str | None:
+        """A reason, where one is declared."""
+        return "has none" if self.declares_why_not else None
 
     def next_step(self, _: str, /) -> Step | None:
         """The step given."""
@@ -195,6 +200,12 @@ def test_giving_back_neither_covers_up_a_breach_nor_hides_behind_unverified(judg
 def test_not_applicable_has_its_reason(judged: Judged) -> None:
     (result,) = judged("pass", setup="raise NotApplicable('has none')")
     assert (result.outcome, result.measurements[0].observed) == (Outcome.NOT_APPLICABLE, "has none")
+
+
+def test_only_the_system_file_says_what_is_not_applicable(judged: Judged, world: World) -> None:
+    world.shop.declares_why_not = False
+    (result,) = judged("raise NotApplicable('has none')")
+    assert result.outcome is Outcome.UNVERIFIED
 
 
 UNREACHABLE = "raise Unreachable('request', observed='refused', limit='answered', subject='http://h')"
