@@ -1,5 +1,6 @@
 """Options, and which plugins take part in a run; nothing else."""
 
+import argparse
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Load the chosen systems and let the plugins take part that verify them."""
     config.addinivalue_line("markers", "requirement(row): the row of the catalogue that a check verifies")
+    _refuse_a_record_inside_a_file(config)
     if not config.option.system:
         _refuse_checks_without_a_system(config)
         return
@@ -75,6 +77,15 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(plugin, f"constancia-{name}")
 
 
+def _refuse_a_record_inside_a_file(config: pytest.Config) -> None:
+    written_to = config.getoption("allure_report_dir", None)
+    if written_to:
+        path = config.invocation_params.dir.joinpath(written_to)
+        files = [each for each in (path, *path.parents) if each.exists() and not each.is_dir()]
+        if files:
+            raise pytest.UsageError(f"--alluredir {written_to}: {files[0]} is no folder; name one to write to")
+
+
 def _refuse_checks_without_a_system(config: pytest.Config) -> None:
     # Told by their paths, because under xdist the process that could say so cleanly collects nothing.
     for argument in config.args:
@@ -105,5 +116,8 @@ def _systems(config: pytest.Config) -> Path:
 
 
 def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f'"{text}" is no time: write it like 2026-11-21T03:00:00Z') from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

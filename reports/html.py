@@ -147,13 +147,17 @@ def _installed(node: Node) -> Path:
             new.mkdir()
             for name in _INSTALLED_FROM:
                 shutil.copy(_HERE / name, new)
+            print("Installing Allure Report, once ...", flush=True)  # noqa: T201 -- it may take a minute without a word
             _run([*node.npm, "ci", "--ignore-scripts", "--loglevel=error"], cwd=new, seconds=INSTALLED_WITHIN)
             if not folder.exists():  # another run may have been first
                 new.replace(folder)
     except OSError as error:
         raise ReportError(f"{cache}: {error.strerror}; set XDG_CACHE_HOME to a folder that can be written") from None
     except ReportError as error:
-        raise ReportError(f"Allure Report could not be installed: {error}; it needs the npm registry, once") from None
+        raise ReportError(
+            f"Allure Report could not be installed: {error}; it needs the npm registry, once "
+            "(behind a certificate authority of your own: set NODE_EXTRA_CA_CERTS)"
+        ) from None
     return command
 
 

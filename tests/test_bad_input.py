@@ -72,10 +72,31 @@ def test_a_system_file_that_cannot_be_used_is_told_in_one_line(
     assert "Traceback" not in run.output
 
 
-@pytest.mark.parametrize("options", [["--now", "yesterday"], ["--gate", "during"]])
-def test_an_option_that_means_nothing_is_refused(operator: "OperatorsFolder", options: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--now", "yesterday"], '"yesterday" is no time: write it like 2026-11-21T03:00:00Z'),
+        (["--gate", "during"], "invalid choice: 'during'"),
+        (["--alluredir", __file__], f"{__file__} is no folder; name one to write to"),
+        (["--alluredir", f"{__file__}/in/it"], f"{__file__} is no folder; name one to write to"),
+    ],
+)
+def test_an_option_that_means_nothing_is_refused(operator: "OperatorsFolder", options: list[str], said: str) -> None:
     operator.check("fine", FINE)
-    assert operator.run(*options).code == USAGE
+    run = operator.run(*options)
+    assert run.code == USAGE, run.output
+    assert said in run.output
+    assert "Traceback" not in run.output
+
+
+def test_the_address_of_a_database_is_refused_without_its_password(operator: "OperatorsFolder") -> None:
+    operator.system("shop", '[[database]]\nname = "main"\nurl = "${SHOP_DATABASE}"\n')
+    operator.check("fine", FINE)
+    run = operator.run(environment={"SHOP_DATABASE": "postgresql://reader:first@Osorno99@127.0.0.1/x"})
+    assert run.code == USAGE, run.output
+    assert "shop.toml, line 6, database.url: in a role or password write" in run.output
+    assert "Osorno99" not in run.output
+    assert "first" not in run.output
 
 
 @pytest.mark.parametrize("workers", [0, 1])

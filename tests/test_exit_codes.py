@@ -171,7 +171,7 @@ def test_an_undeclared_requirement_is_unverified_and_a_declared_reason_is_enough
     run = operator.run()
     assert run.code == 6, run.output
     assert "the system file of shop declares nothing for it" in run.output
-    assert '[system] not_applicable = { "CACHE-1" = "reason" }' in run.output
+    assert 'under [system.not_applicable]: "CACHE-1" = "reason"' in run.output
     operator.system("shop", 'not_applicable = { "CACHE-*" = "keeps no cache" }')
     run = operator.run()
     assert run.code == 0, run.output

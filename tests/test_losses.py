@@ -99,7 +99,8 @@ def test_an_empty_set_of_parameters_does_not_pass(operator: "OperatorsFolder", w
 @WORKERS
 def test_checks_that_a_stop_left_out_are_named(operator: "OperatorsFolder", workers: int) -> None:
     operator.check("a", "@requirement('SELF-2', severity='P3', every='1h')\ndef test_short(system): assert False\n")
-    operator.check("b", FIRST + "".join(FIRST.replace("first", f"more_{number}") for number in range(20)))
+    more = (FIRST.replace("first", f"more_{number}").replace("SELF-1", f"SELF-9{number:02}") for number in range(20))
+    operator.check("b", FIRST + "".join(more))
     operator.check("c", THIRD)
     run = operator.run("-x", workers=workers)
     assert run.code not in (0, 5, 6), run.output

@@ -31,7 +31,7 @@ def test_expired_waiver_excuses_nothing(suite: Suite, lab: Lab) -> None:
 
 def test_waiver_of_another_target_excuses_nothing(suite: Suite, lab: Lab) -> None:
     with lab.sync.stale():
-        run = suite.run("mira", also=WAIVER.format(target="sidra", until=HOLDS))
+        run = suite.run("mira", also=WAIVER.format(target="main", until=HOLDS))
     run.expect(red=STALE)
 
 
