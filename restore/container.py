@@ -135,8 +135,8 @@ class ContainerThrowaway:
                 came_back="the container ended meanwhile",
                 remedy=f"See whether {MEMORY} of memory and the disk of the Docker engine are enough",
             )
-        out, err = (each.decode(errors="backslashreplace") for each in told)
-        return Finished(code, out, err, timed_out=code in TIMED_OUT and time.monotonic() >= deadline, cut=cut)
+        timed_out = code in TIMED_OUT and time.monotonic() >= deadline
+        return Finished.of(code, bytes(told[0]), bytes(told[1]), timed_out=timed_out, cut=cut)
 
     @property
     def _client(self) -> "DockerClient":

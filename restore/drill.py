@@ -23,6 +23,7 @@ from restore.leftovers import Lease, LeaseRefusedError
 from restore.server import ADMINISTRATOR, EmbeddedThrowaway, Finished, ThrowawayServer, restriction_key
 
 RESTORER = "constancia_restorer"
+COUNTER = "constancia_counter"  # counts where the sandbox holds no superuser: what a dump slips in gains nothing by it
 DATABASE = "drill"
 EMBEDDED_EXTENSIONS = ("plpgsql", "vector")  # whose code we know to come with the wheel
 SOON = 60.0  # seconds that a small statement may take
@@ -178,7 +179,7 @@ class _Drill:
         with self.phase("restore"):
             found = _restore(server, archive, inside, self._declared.time_limit.total_seconds())
         with self.phase("count"):
-            counted, restored = _counted(server)
+            counted, restored = _counted(server, archive)
         return (*found, *counted), restored
 
 
@@ -189,14 +190,25 @@ def _digest(path: Path) -> str:
     return "none: it cannot be read as a file"
 
 
-def _sql(server: ThrowawayServer, database: str, statements: str, seconds: float = SOON) -> Finished:
-    """Run statements of ours as the administrator, unaligned, without headers."""
-    text = statements.encode()
+def _sql(
+    server: ThrowawayServer,
+    statements: str,
+    *,
+    database: str = DATABASE,
+    user: str = ADMINISTRATOR,
+    encoding: str = "UTF8",
+    seconds: float = SOON,
+) -> Finished:
+    """Run statements of ours, unaligned, without headers.
+
+    A dump can set parameters of its database for everybody: what an operator in our queries means, and who we are, is
+    therefore said as the session begins, which goes before such a setting.
+    """
+    text = statements.encode(errors="surrogateescape")
     script = server.put("statements.sql", iter([text]), len(text))
-    return server.run(
-        *("psql", "-X", "-A", "-t", "-q", "-h", server.socket_dir, "-U", ADMINISTRATOR, "-d", database, "-f", script),
-        seconds=seconds,
-    )
+    ours = "-c search_path=pg_catalog -c role=none -c row_security=on -c default_transaction_read_only=off"
+    entry = f"host={server.socket_dir} user={user} dbname={database} client_encoding={encoding} options='{ours}'"
+    return server.run("psql", "-X", "-A", "-t", "-q", "-d", entry, "-f", script, seconds=seconds)
 
 
 def _prepare(server: ThrowawayServer, archive: Archive) -> tuple[tuple[str, ...], set[str]]:
@@ -212,7 +224,9 @@ def _prepare(server: ThrowawayServer, archive: Archive) -> tuple[tuple[str, ...]
         Unverified: when the server does not let us.
     """
     roles = [
-        each for each in archive.dump.roles if not each.startswith("pg_") and each not in (ADMINISTRATOR, RESTORER)
+        each
+        for each in archive.dump.roles
+        if not each.startswith("pg_") and each not in (ADMINISTRATOR, RESTORER, COUNTER)
     ]
     encoding = archive.dump.encoding if ENCODINGS.fullmatch(archive.dump.encoding) else "UTF8"
     if server.holds_superuser:
@@ -220,6 +234,7 @@ def _prepare(server: ThrowawayServer, archive: Archive) -> tuple[tuple[str, ...]
         extensions = []
     else:
         made = [f"CREATE ROLE {name} NOSUPERUSER BYPASSRLS {login};" for name, login in _logins(roles)]
+        made += [f"CREATE ROLE {COUNTER} NOSUPERUSER BYPASSRLS LOGIN;", f"GRANT pg_read_all_data TO {COUNTER};"]
         # It can hand things over only to roles that it is a member of, and make only extensions that trust it.
         made += [f"GRANT {_everywhere(each)} TO {RESTORER};" for each in roles]
         made += [f"GRANT pg_read_all_data, pg_write_all_data TO {_everywhere(each)};" for each in roles]
@@ -235,7 +250,7 @@ def _prepare(server: ThrowawayServer, archive: Archive) -> tuple[tuple[str, ...]
         encoding=encoding,
         extensions="\n".join(extensions),
     )
-    finished = _sql(server, "postgres", script)
+    finished = _sql(server, script, database="postgres")
     if finished.err or finished.code:
         raise Unverified(
             "preparing the throwaway database",
@@ -320,31 +335,42 @@ def _hindrance(found: tuple[Complaint, ...], server: ThrowawayServer, archive: A
     return None
 
 
-def _counted(server: ThrowawayServer) -> tuple[tuple[Complaint, ...], Restored]:
-    """Count every table exactly, as the administrator, whom no policy hides a row from."""
-    listed = _sql(server, DATABASE, TABLES)
-    tables = [json.loads(line) for line in listed.out.splitlines()]
-    names = [qualified(schema, table) for schema, table, *_ in tables]
+def _counted(server: ThrowawayServer, archive: Archive) -> tuple[tuple[Complaint, ...], Restored]:
+    """Count every table exactly, as a role that no policy hides a row from."""
+    user = ADMINISTRATOR if server.holds_superuser else COUNTER
+    # Names in a database without an encoding are bytes: taken for UTF8, the server would refuse them.
+    encoding = "SQL_ASCII" if archive.dump.encoding == "SQL_ASCII" else "UTF8"
+    listed = _sql(server, TABLES, user=user, encoding=encoding)
+    # Whole lines; JSON has every line feed of a name escaped, and no other character ends a line.
+    tables = [json.loads(line) for line in listed.out.split("\n")[:-1]]
+    names = [_readable(qualified(schema, table)) for schema, table, *_ in tables]
     # Of a table with children only its own rows, as it is dumped; a partitioned one has none of its own.
     only = ["" if kind == "p" else "ONLY " for _, _, kind, *_ in tables]
     counts = "\n".join(
         f"SELECT {number}, pg_catalog.count(*) FROM {which}{_everywhere(schema, table)};"  # noqa: S608 -- names are quoted
         for number, (which, (schema, table, *_)) in enumerate(zip(only, tables, strict=True))
     )
-    finished = _sql(server, DATABASE, counts, COUNTING)
+    finished = _sql(server, counts, user=user, encoding=encoding, seconds=COUNTING)
     rows = {names[int(number)]: int(count) for number, count in (line.split("|") for line in finished.out.splitlines())}
     errors = (*complaints(listed.err, superuser=True), *complaints(finished.err, superuser=True))
     if finished.timed_out or listed.timed_out:
         errors = (*errors, Complaint(Harm.HARMFUL, f"counting given up after {COUNTING:.0f} s", 1))
+    if finished.cut or listed.cut:
+        errors = (*errors, Complaint(Harm.HARMFUL, "more tables than can be counted", 1))
     return errors, Restored(
         rows=rows,
         within={
-            name: qualified(root_schema, root)
+            name: _readable(qualified(root_schema, root))
             for name, (_, _, _, root_schema, root, _) in zip(names, tables, strict=True)
             if root is not None
         },
         of_extensions=frozenset(name for name, table in zip(names, tables, strict=True) if table[-1]),
     )
+
+
+def _readable(name: str) -> str:
+    """A name, the bytes of it that are no text spelt out as in the dump's (see `dump_statements.decoded`)."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def _everywhere(*names: str) -> str:

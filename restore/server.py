@@ -40,8 +40,8 @@ class Finished:
 
     Attributes:
         code: its exit code.
-        out: what it wrote to its standard output, up to LONGEST_OUTPUT bytes.
-        err: to its standard error, likewise.
+        out: what it wrote to its standard output, up to LONGEST_OUTPUT bytes; those that are no UTF-8 as surrogates.
+        err: to its standard error, likewise; those that are no UTF-8 spelt out.
         timed_out: whether it was killed for taking too long.
         cut: whether it wrote more than is kept.
     """
@@ -51,6 +51,12 @@ class Finished:
     err: str
     timed_out: bool = False
     cut: bool = False
+
+    @classmethod
+    def of(cls, code: int, out: bytes, err: bytes, *, timed_out: bool, cut: bool) -> Self:
+        """The same of the bytes that it wrote."""
+        told, errors = out.decode(errors="surrogateescape"), err.decode(errors="backslashreplace")
+        return cls(code, told, errors, timed_out=timed_out, cut=cut)
 
 
 class ThrowawayServer(Protocol):
@@ -176,13 +182,13 @@ class EmbeddedThrowaway:
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
             (told, told_cut), (errors, errors_cut) = _kept(out), _kept(err)
-        return Finished(process.returncode, told, errors, timed_out=timed_out, cut=told_cut or errors_cut)
+        return Finished.of(process.returncode, told, errors, timed_out=timed_out, cut=told_cut or errors_cut)
 
 
-def _kept(file: IO[bytes]) -> tuple[str, bool]:
+def _kept(file: IO[bytes]) -> tuple[bytes, bool]:
     """What was written to a file, up to the limit, and whether there was more."""
     file.seek(0)
-    return file.read(LONGEST_OUTPUT).decode(errors="backslashreplace"), bool(file.read(1))
+    return file.read(LONGEST_OUTPUT), bool(file.read(1))
 
 
 def restriction_key() -> str:

@@ -90,7 +90,7 @@ def test_dump_runs_a_command(suite: Suite, lab: Lab) -> None:
     bait = suite.temporary / "bait"
     with lab.backups.weekly_database.with_line(f"\\! touch {bait}"):
         run = drilled(suite, WEEKLY)
-    run.expect(red={"RESTORE-1 weekly-database"})
+    run.expect(red=UNRESTORABLE[WEEKLY])
 
 
 @pytest.mark.proves("RESTORE-1")

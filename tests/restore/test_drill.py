@@ -114,6 +114,23 @@ def test_emptied_table_is_seen_by_its_expected_count_alone(dumps: Dumps, embedde
     assert report.rows_of("onco_casos") == 0
 
 
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_names_that_are_no_utf8_are_counted(driller: Driller, encoding: str) -> None:
+    dump = f"""-- PostgreSQL database dump
+-- Dumped by pg_dump version 16.14
+SET client_encoding = '{encoding}';
+SET standard_conforming_strings = on;
+CREATE TABLE public."pa\xf1o" (a int);
+COPY public."pa\xf1o" (a) FROM stdin;
+1
+\\.
+-- PostgreSQL database dump complete
+"""
+    report = driller.hold(dump.encode("latin-1"))
+    assert report.harmful() == []
+    assert [rows for _, *rows in report.tables()] == [[1, 1]]
+
+
 def test_rows_that_no_statement_of_the_dump_accounts_for_are_seen(dumps: Dumps, embedded_driller: Driller) -> None:
     more = b'DO $$ BEGIN INSERT INTO app."empty" VALUES (1); CREATE TABLE public.more AS SELECT 1; END $$;\n'
     report = embedded_driller.hold(with_more(dumps, more))

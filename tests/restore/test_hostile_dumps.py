@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from reports.requirement import Unverified
+from fixtures import archive
+from fixtures.measure.dump import DumpReader
+from reports.requirement import Breach, Unverified
 from tests.restore.conftest import Driller
 
 PLAIN = """--
@@ -53,8 +55,24 @@ def every(hostile: Mapping[str, str], no_file: Callable[[str], str]) -> str:
     return "\n".join(each.format(file=no_file(kind.replace(" ", "-"))) for kind, each in hostile.items())
 
 
-def test_commands_of_psql_are_refused(driller: Driller, no_file: Callable[[str], str]) -> None:
-    report = driller.hold(dump(every(COMMANDS, no_file)))
+def test_commands_of_psql_are_a_breach_before_anything_is_restored(
+    embedded_driller: Driller, no_file: Callable[[str], str]
+) -> None:
+    report = embedded_driller.hold(dump(every(COMMANDS, no_file)))
+    assert report.server == ""
+    with pytest.raises(Breach, match="commands of psql in the backup"):
+        report.harmful()
+
+
+def test_commands_of_psql_are_refused(
+    driller: Driller, no_file: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hostile = dump(every(COMMANDS, no_file))
+    reader = DumpReader()
+    reader.feed(hostile)
+    # Taken for pg_dump's own, so that psql is left alone with them.
+    monkeypatch.setattr(archive, "OWN_COMMANDS", frozenset(reader.finish().commands))
+    report = driller.hold(hostile)
     refused = [each.count for each in report.complaints if "backslash commands are restricted" in each.text]
     assert refused[0] >= 2 * len(COMMANDS)  # the dump has them twice
     assert report.leftovers() == []
@@ -86,6 +104,41 @@ def test_statements_are_refused_where_the_sandbox_holds_no_superuser(
     with pytest.raises(Unverified):  # some of it only a superuser may, which is no fault of the backup
         report.harmful()
     assert report.leftovers() == []
+
+
+# Runs, as whoever asks, wherever two oids are compared: for the name of the operator and for everybody's search path.
+IMPOSTOR = """
+CREATE SCHEMA evil;
+CREATE FUNCTION evil.eq(oid, oid) RETURNS boolean LANGUAGE plpgsql AS $f$
+BEGIN
+  BEGIN
+    COPY (SELECT 1) TO PROGRAM 'touch {file}';
+  EXCEPTION WHEN OTHERS THEN RAISE WARNING 'not yet';
+  END;
+  RETURN $1 OPERATOR(pg_catalog.=) $2;
+END $f$;
+CREATE OPERATOR evil.= (LEFTARG = oid, RIGHTARG = oid, FUNCTION = evil.eq);
+CREATE VIEW evil.pg_class AS SELECT * FROM pg_catalog.pg_class;
+ALTER DATABASE drill SET search_path = evil, pg_catalog;
+"""
+
+
+def test_code_of_the_dump_does_not_run_while_its_rows_are_counted(
+    embedded_driller: Driller, no_file: Callable[[str], str]
+) -> None:
+    report = embedded_driller.hold(
+        PLAIN.replace("{hostile}", "", 1).format(hostile=IMPOSTOR.format(file=no_file("impostor"))).encode()
+    )
+    assert report.harmful() == []
+    assert not [each for each in report.complaints if "oid" in each.text]
+    assert report.restored.rows == {"public.witness": 0}
+
+
+def test_role_that_the_dump_sets_for_everybody_does_not_count(driller: Driller) -> None:
+    hostile = "ALTER DATABASE drill SET role = nobody_else; ALTER DATABASE drill SET search_path = evil;"
+    head = "-- Name: witness; Type: TABLE; Schema: public; Owner: nobody_else\n"
+    report = driller.hold(PLAIN.replace("{hostile}", head, 1).format(hostile=hostile).encode())
+    assert report.restored.rows == {"public.witness": 0}
 
 
 def test_superuser_in_a_container_reaches_nothing_outside_of_it(
