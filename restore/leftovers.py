@@ -22,6 +22,8 @@ from types import TracebackType
 from typing import Self
 
 PATIENCE = 15.0  # seconds until what was killed must be gone
+RECENT = 30.0  # seconds since a lease was taken, in which its container may still be being made
+ARRIVAL = 3.0  # seconds that it may take to be there
 _ID = re.compile(r"[0-9a-f]{16}")
 
 
@@ -171,6 +173,11 @@ def _clear_container(lease: str, descriptor: int) -> list[str]:
     host = described["docker_host"]
     try:
         with engine.connected({**os.environ, "DOCKER_HOST": host} if host else None) as client:
+            # The engine may still be making the container that a drill asked for just before it was killed.
+            recent = time.time() - os.fstat(descriptor).st_mtime < RECENT
+            until = time.monotonic() + (ARRIVAL if recent else 0)
+            while not engine.labelled(client, lease) and time.monotonic() < until:
+                time.sleep(0.1)
             removed = engine.remove_labelled(client, lease)
             left = engine.labelled(client, lease)
     except Unverified as unverified:
