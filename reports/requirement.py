@@ -93,6 +93,19 @@ def requirement(requirement_id: str, *, severity: str, every: str, gate: Gate | 
     return pytest.mark.requirement(Requirement(requirement_id, Severity(severity), parse_duration(every), gates))
 
 
+def requirement_of(item: pytest.Item) -> Requirement:
+    """The row of the catalogue that a check verifies.
+
+    Raises:
+        UsageError: when it is marked with none.
+    """
+    marker = item.get_closest_marker("requirement")
+    if marker is None:
+        raise pytest.UsageError(f"{item.nodeid} verifies no requirement: mark it with @requirement(...)")
+    row: Requirement = marker.args[0]
+    return row
+
+
 @dataclass(frozen=True)
 class Measurement:
     """One thing that was looked at: what, of which subject, what was observed, the limit, and whether it holds.

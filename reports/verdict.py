@@ -19,9 +19,9 @@ from reports.requirement import (
     Measurement,
     NotApplicable,
     Outcome,
-    Requirement,
     Unreachable,
     Unverified,
+    requirement_of,
 )
 
 
@@ -188,7 +188,7 @@ class Judge:
 
     def _verdict(self, item: pytest.Item, error: BaseException) -> Result:
         found = _gravest(error)
-        if isinstance(found, NotApplicable) and self._systems[self._name(item)].not_applicable(_row(item).id):
+        if isinstance(found, NotApplicable) and self._systems[self._name(item)].not_applicable(requirement_of(item).id):
             self._evidence(item).note("reason", str(found))
             return self._result(item, Outcome.NOT_APPLICABLE, f"  {self._redact.line(str(found))}")
         if isinstance(found, Unreachable) and (silence := self._blindness(self._name(item))):
@@ -226,7 +226,7 @@ class Judge:
         )
 
     def _breached(self, item: pytest.Item, failed: Sequence[Measurement]) -> Result:
-        row = _row(item)
+        row = requirement_of(item)
         system = self._systems[self._name(item)]
         said = [
             _MEASURED.format(
@@ -252,7 +252,7 @@ class Judge:
         return self._result(item, outcome, "\n".join(said))
 
     def _result(self, item: pytest.Item, outcome: Outcome, said: str = "") -> Result:
-        row = _row(item)
+        row = requirement_of(item)
         target = self._target(item)
         title = _title(item)
         message = f"{outcome.upper()} {row.id} ({row.severity}) {target}\n  {title}\n{said}" if said else ""
@@ -275,14 +275,6 @@ class Judge:
 
     def _name(self, item: pytest.Item) -> str:
         return self._target(item).partition("/")[0]
-
-
-def _row(item: pytest.Item) -> Requirement:
-    marker = item.get_closest_marker("requirement")
-    if marker is None:
-        raise pytest.UsageError(f"{item.nodeid} verifies no requirement: mark it with @requirement(...)")
-    row: Requirement = marker.args[0]
-    return row
 
 
 def _title(item: pytest.Item) -> str:
