@@ -38,8 +38,9 @@ def pytest_configure(config: pytest.Config) -> None:
         _refuse_checks_without_a_system(config)
         return
     from fixtures.clock import Clock
+    from fixtures.nouns import Targets
     from fixtures.system import SystemFileError, available, load
-    from fixtures.targets import Chosen, Targets
+    from fixtures.targets import Chosen
     from reports.allure import AllureRecord
     from reports.ledger import LedgerKeeper
     from reports.output import CleanOutput

@@ -1,6 +1,7 @@
 """What several tests need: real servers on loopback, a real PostgreSQL, and the suite run as an operator runs it."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -26,6 +27,25 @@ KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "VIRTUAL_ENV", "PYTHONPATH", "COVERAGE
 
 # They cost each run more than the suite itself does.
 PLUGINS_OF_THE_TESTS = ("hypothesispytest", "anyio", "timeout", "time_machine")
+
+
+# A program of Debian's that a real part is made of; tests/debian-parts.sh installs them all.
+REQUIRED = "CONSTANCIA_REQUIRE_PARTS"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, or where the parts are required fail, a test marked `needs("mariadbd")` on a machine without the program."""
+    for marker in item.iter_markers("needs"):
+        missing = [name for name in marker.args if which(name) is None]
+        if missing and os.environ.get(REQUIRED):
+            pytest.fail(f"{REQUIRED} is set, but there is no {', '.join(missing)}: run tests/debian-parts.sh")
+        if missing:
+            pytest.skip(f"no {', '.join(missing)} here: tests/debian-parts.sh installs what the tests need")
+
+
+def which(program: str) -> str | None:
+    """Where a program of Debian's lies; servers lie beside the PATH of ordinary users."""
+    return shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin:/usr/local/sbin")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
