@@ -34,7 +34,7 @@ REQUIRED = "CONSTANCIA_REQUIRE_PARTS"
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip, or where the parts are required fail, a test marked `needs("mariadbd")` on a machine without the program."""
+    """Skip, or where the parts are required fail, a test marked `needs("mariadbd")` where there is no such program."""
     for marker in item.iter_markers("needs"):
         missing = [name for name in marker.args if which(name) is None]
         if missing and os.environ.get(REQUIRED):
