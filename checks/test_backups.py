@@ -8,7 +8,7 @@ from reports.requirement import Evidence, requirement
 def test_newest_backup_is_recent(backups: BackupSet, evidence: Evidence) -> None:
     """The newest backup is no older than promised.
 
-    Source: operations guide, "Política de Backup"; runbook 3.1.
+    Source: operations guide, "Backups Diarios (Automáticos)", "Backups Semanales (Base de Datos)"; runbook 3.1.
     """
     newest = backups.newest()
     evidence.age("age of the newest backup", newest.age, limit=backups.max_age, subject=newest.name)
@@ -18,7 +18,7 @@ def test_newest_backup_is_recent(backups: BackupSet, evidence: Evidence) -> None
 def test_newest_backup_is_whole(backups: BackupSet, evidence: Evidence) -> None:
     """The newest backup is whole: it decodes to its last byte, ends as it should, and agrees with its checksum file.
 
-    Source: ours; the backup scripts of the operations guide report success whatever happened.
+    Source: operations guide, "Revisar backups exitosos"; ours: its backup scripts report success whatever happened.
     """
     newest, archive = backups.newest(), backups.newest_archive()
     evidence.equal("bytes read", archive.size, expected=newest.size, unit="bytes", subject=newest.name)

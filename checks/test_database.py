@@ -8,7 +8,7 @@ from reports.requirement import Evidence, requirement
 def test_database_answers(database: Database, evidence: Evidence) -> None:
     """The database accepts a connection and answers a first statement in time.
 
-    Source: operations guide, "Disponibilidad del Sistema".
+    Source: operations guide, "Database Availability"; runbook 1.4.
     """
     limit = database.timeout.total_seconds()
     evidence.at_most("time to the answer", database.answer_time(), limit=limit, unit="s", subject=database.name)

@@ -8,7 +8,7 @@ from reports.requirement import Evidence, requirement
 def test_health_endpoint_answers_in_time(health: Health, evidence: Evidence) -> None:
     """The health endpoint answers with the expected status in time.
 
-    Source: runbook 1.1 and 1.3; operations guide, "Disponibilidad del Sistema".
+    Source: runbook 1.1, 1.3, 2 Health check fallido, 4.3; operations guide, "NocoBase API Uptime", "API No Responde".
     """
     answer = health.answer()
     evidence.equal("status", answer.status, expected=health.status, subject=health.url)
@@ -19,7 +19,7 @@ def test_health_endpoint_answers_in_time(health: Health, evidence: Evidence) -> 
 def test_health_document_says_what_is_expected(health_document: Health, evidence: Evidence) -> None:
     """The JSON of the health endpoint says what is expected, field by field.
 
-    Source: runbook 1.1 and 1.3.
+    Source: runbook 1.1, 1.3.
     """
     observed = health_document.observed_fields()
     for path, expected in health_document.fields.items():

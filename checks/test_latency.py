@@ -8,7 +8,7 @@ from reports.requirement import Evidence, requirement
 def test_mean_response_time_is_within_slo(endpoint: Endpoint, evidence: Evidence) -> None:
     """The mean response time of the endpoint, body included, is within its SLO.
 
-    Source: operations guide, "Performance".
+    Source: operations guide, "API Response Time (avg)", "Verificar métricas de performance".
     """
     evidence.attach("samples", endpoint.samples_as_text())
     evidence.note("samples taken", len(endpoint.seconds))
@@ -20,7 +20,7 @@ def test_mean_response_time_is_within_slo(endpoint: Endpoint, evidence: Evidence
 def test_p95_response_time_is_within_slo(endpoint: Endpoint, evidence: Evidence) -> None:
     """The 95th percentile of the response times of the endpoint is within its SLO.
 
-    Source: operations guide, "Performance".
+    Source: operations guide, "API Response Time (p95)", "Performance Degradada".
     """
     evidence.attach("samples", endpoint.samples_as_text())
     evidence.note("samples taken", len(endpoint.seconds))

@@ -8,7 +8,7 @@ from reports.requirement import Evidence, requirement
 def test_no_migration_is_pending(migrations: Migrations, evidence: Evidence) -> None:
     """The database has every migration of the deployed code.
 
-    Source: runbook 4, "Verificación de migraciones".
+    Source: runbook 4.1, 4.2, 5 Verificar migraciones antes/después de deploy.
     """
     evidence.note("migrations on record", migrations.source)
     evidence.none_of("pending migrations", migrations.pending())
@@ -18,7 +18,7 @@ def test_no_migration_is_pending(migrations: Migrations, evidence: Evidence) -> 
 def test_no_migration_failed(migrations: Migrations, evidence: Evidence) -> None:
     """No migration failed or is half applied.
 
-    Source: runbook 4, "Verificación de migraciones".
+    Source: runbook 4.1, 5 Verificar migraciones antes/después de deploy.
     """
     evidence.note("migrations on record", migrations.source)
     evidence.none_of("failed migrations", migrations.failed())
@@ -28,7 +28,7 @@ def test_no_migration_failed(migrations: Migrations, evidence: Evidence) -> None
 def test_applied_migrations_are_unaltered(migrations: Migrations, evidence: Evidence) -> None:
     """Every applied migration is on disk as it was applied.
 
-    Source: ours; runbook 4's `prisma migrate status` does not see it.
+    Source: ours: the runbook's `prisma migrate status` does not see it.
     """
     evidence.note("migrations on record", migrations.source)
     evidence.none_of("altered migrations", migrations.altered())

@@ -1,15 +1,30 @@
-"""What is done with the record of a run: `python -m reports html RESULTS`."""
+"""What is done with records, and what is told of requirements: `python -m reports COMMAND`.
+
+A command line stands on top of all floors, as conftest.py does: here alone do system files and records meet.
+"""
 
 import argparse
+import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reports.html import ReportError, make
 
+if TYPE_CHECKING:
+    from fixtures.system import System
+    from reports.catalogue import Row, State
+    from reports.coverage import Tasks
 
-def main() -> int:
+HOUSE = Path(__file__).parent.parent
+CLAUSES = HOUSE / "docs" / "runbook-clauses.toml"
+COVERAGE = HOUSE / "docs" / "runbook-coverage.md"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m reports", description="What is done with the record of a run")
+    parser = argparse.ArgumentParser(prog="python -m reports", description="Records, and what is verified")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     html = commands.add_parser("html", help="make one HTML file of Allure results, to open from disk")
     html.add_argument("results", type=Path, help="the folder given to pytest as --alluredir")
@@ -21,14 +36,97 @@ def main() -> int:
         metavar="FILE",
         help="the file to write (default: report/constancia.html)",
     )
-    chosen = parser.parse_args()
+    html.set_defaults(command=_html)
+    listed = commands.add_parser("requirements", help="list the catalogue, and what systems declare of it")
+    listed.add_argument("--system", action="append", default=[], metavar="NAME", help="of this system; repeatable")
+    listed.add_argument(
+        "--systems", type=Path, default=HOUSE / "systems", metavar="DIR", help="where the system files lie"
+    )
+    listed.set_defaults(command=_requirements)
+    coverage = commands.add_parser("coverage", help="write docs/runbook-coverage.md anew")
+    coverage.set_defaults(command=_coverage)
+    chosen = parser.parse_args(arguments)
+    code: int = chosen.command(chosen)
+    return code
+
+
+def _html(chosen: argparse.Namespace) -> int:
     try:
         report = make(chosen.results, chosen.output)
     except ReportError as reason:
-        print(f"No report was made: {reason}", file=sys.stderr)  # noqa: T201 -- a command says how it went
-        return 1
-    print(f"The report: {report.as_uri()}")  # noqa: T201 -- same
+        return _refuse(f"No report was made: {reason}")
+    _say(f"The report: {report.as_uri()}")
     return 0
+
+
+def _requirements(chosen: argparse.Namespace) -> int:
+    from reports.catalogue import CollectionError, as_text
+
+    names = chosen.system or sorted(path.stem for path in chosen.systems.glob("*.toml"))
+    try:
+        catalogue, states, _ = _told(chosen.systems, names)
+    except CollectionError as error:
+        return _refuse(str(error))
+    _say(as_text(catalogue, states))
+    return 0
+
+
+def _coverage(_: argparse.Namespace) -> int:
+    COVERAGE.write_text(coverage_page(), encoding="utf-8")
+    _say(f"Written: {COVERAGE}")
+    return 0
+
+
+def coverage_page() -> str:
+    """What docs/runbook-coverage.md must say."""
+    from reports.coverage import as_markdown, read
+
+    runbooks = read(CLAUSES)
+    return as_markdown(runbooks, *_told(HOUSE / "systems", [each.system for each in runbooks.documents]))
+
+
+def _told(folder: Path, names: Sequence[str]) -> "tuple[Sequence[Row], State, Tasks]":
+    """The catalogue, what systems declare of it, and their tasks by the clause that each is done for.
+
+    No value of a variable is told: for those that are not set, the example beside the system file will do.
+
+    Raises:
+        CollectionError: as `collected`.
+    """
+    from fixtures.system import load
+    from reports.catalogue import collected
+
+    for name in names:
+        for variable, example in _examples(folder / f"{name}.env.example").items():
+            os.environ.setdefault(variable, example)
+    catalogue = collected((HOUSE / "checks", HOUSE / "restore"), systems=folder, names=names)
+    systems = {name: load(folder / f"{name}.toml") for name in names}
+    states = {
+        name: {row.requirement.id: _state(system, row.requirement.id, row.targets[name]) for row in catalogue}
+        for name, system in systems.items()
+    }
+    tasks = {name: {each.source: each.name for each in getattr(system, "task", ())} for name, system in systems.items()}
+    return catalogue, states, tasks
+
+
+def _state(system: "System", requirement_id: str, targets: Sequence[str]) -> str:
+    if reason := system.not_applicable(requirement_id):
+        return f"not applicable: {reason}"
+    return "nothing declared: unverified" if targets == ["-"] else f"declared: {', '.join(targets)}"
+
+
+def _examples(file: Path) -> Mapping[str, str]:
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else ()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+def _say(text: str) -> None:
+    print(text)  # noqa: T201 -- a command says how it went
+
+
+def _refuse(text: str) -> int:
+    print(text, file=sys.stderr)  # noqa: T201 -- same
+    return 1
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from restore.drill_report import DrillReport
 def test_newest_backup_restores(report: DrillReport, evidence: Evidence) -> None:
     """The newest backup restores into a throwaway PostgreSQL without a harmful error.
 
-    Source: runbook 3.2; operations guide, "Escenario 2: Recuperar Base de Datos Completa".
+    Source: runbook 3.2, 5 Prueba de restore de backup; operations guide, "Escenario 2: Recuperar Base de Datos Completa".
     """
     for what, observed, unit in report.facts():
         evidence.note(what, observed, unit=unit, subject=report.file)
@@ -30,7 +30,7 @@ def test_restored_rows_are_the_dumped_rows(report: DrillReport, evidence: Eviden
 def test_declared_tables_hold_what_is_expected(drill: Drill, report: DrillReport, evidence: Evidence) -> None:
     """The declared tables hold the expected number of rows after the restore.
 
-    Source: runbook 3.2, step 3.5; operations guide, "Verificar integridad".
+    Source: runbook 3.2; operations guide, "Verificar integridad".
     """
     for table, expected in drill.declared.counts.items():
         rows = report.rows_of(table)
@@ -44,7 +44,7 @@ def test_declared_tables_hold_what_is_expected(drill: Drill, report: DrillReport
 def test_nothing_of_the_drill_is_left(report: DrillReport, evidence: Evidence) -> None:
     """Nothing of the drill is left: no server, no volume, no file, no socket.
 
-    Source: runbook 3.2, step 3.7.
+    Source: runbook 3.2.
     """
     if not report.server:
         evidence.note("disposal", "no throwaway server was needed", subject=report.file)
