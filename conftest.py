@@ -61,7 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
     clock = Clock(config.option.now)
     chosen = Chosen({name: Targets(each, clock=clock) for name, each in systems.items()}, gate=config.option.gate)
     redact = Redactor((secret for each in systems.values() for secret in each.secrets()), os.environ)
-    judge = Judge(systems, redact=redact, now=clock.now, blindness=chosen.blindness)
+    judge = Judge(systems, redact=redact, now=clock.now, blindness=chosen.blindness, diagnose=chosen.diagnose)
     plugins: dict[str, object] = {
         "output": CleanOutput(redact),
         "sweeper": Sweeper(),

@@ -93,7 +93,7 @@ class _Gathered:
             for item in items:
                 system, _, target = item.name.partition("[")[2].removesuffix("]").partition("/")
                 targets.setdefault(system, []).append(target)
-            source = " ".join(rest.partition("Source: ")[2].split())
+            source = " ".join(rest.partition("Source: ")[2].partition("\n\n")[0].split())
             yield Row(requirement_of(items[0]), title, source, targets)
 
 

@@ -98,6 +98,7 @@ class Judge:
         redact: cuts secrets out of a text.
         now: the time, for waivers.
         blindness: what came back from the canary of a system when it cannot be reached either; None when it can.
+        diagnose: what a troubleshooter wants to see beside a breach, texts by name.
     """
 
     def __init__(
@@ -107,11 +108,13 @@ class Judge:
         redact: Redactor,
         now: Callable[[], datetime],
         blindness: Callable[[str], str | None],
+        diagnose: Callable[[pytest.Item], Mapping[str, str]],
     ) -> None:
         self._systems = systems
         self._redact = redact
         self._now = now
         self._blindness = blindness
+        self._diagnose = diagnose
 
     @pytest.fixture
     def evidence(self, request: pytest.FixtureRequest) -> Evidence:
@@ -249,6 +252,8 @@ class Judge:
         evidence = self._evidence(item)
         if any(each not in evidence.measurements for each in failed):
             evidence.measurements.extend(failed)
+        if outcome is Outcome.BREACHED:
+            evidence.attachments.update(self._diagnose(item))
         return self._result(item, outcome, "\n".join(said))
 
     def _result(self, item: pytest.Item, outcome: Outcome, said: str = "") -> Result:

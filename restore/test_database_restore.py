@@ -9,7 +9,8 @@ from restore.drill_report import DrillReport
 def test_newest_backup_restores(report: DrillReport, evidence: Evidence) -> None:
     """The newest backup restores into a throwaway PostgreSQL without a harmful error.
 
-    Source: runbook 3.2, 5 Prueba de restore de backup; operations guide, "Escenario 2: Recuperar Base de Datos Completa".
+    Source: runbook 3.2, 5 Prueba de restore de backup; operations guide,
+    "Escenario 2: Recuperar Base de Datos Completa".
     """
     for what, observed, unit in report.facts():
         evidence.note(what, observed, unit=unit, subject=report.file)

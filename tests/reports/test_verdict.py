@@ -66,6 +66,12 @@ class World:
     now: datetime = datetime(2026, 11, 21, tzinfo=UTC)
     silence: str | None = None
     raised: list[BaseException] = field(default_factory=list)
+    diagnosed: list[str] = field(default_factory=list)
+
+    def diagnose(self, item: pytest.Item) -> dict[str, str]:
+        """Remembers what it was asked about."""
+        self.diagnosed.append(item.name)
+        return {"diagnostics: host": "load 9.1"}
 
 
 @pytest.fixture
@@ -113,6 +119,7 @@ def judged(pytester: pytest.Pytester, world: World) -> Judged:
             redact=Redactor(["Quilpue77"], {}),
             now=lambda: world.now,
             blindness=lambda _: world.silence,
+            diagnose=world.diagnose,
         )
         keeper = LedgerKeeper()
         options = ("-p", "no:allure_pytest", "-p", "no:cacheprovider", "-q")
@@ -155,6 +162,11 @@ def test_a_breach_that_a_noun_raises_keeps_the_evidence_before_it(judged: Judged
     assert result.outcome is Outcome.BREACHED
     assert [(each.what, each.holds) for each in result.measurements] == [("before", True), ("status", False)]
     assert "  status, u\n    observed   500\n    limit      must be 200" in result.message
+
+
+def test_only_a_breach_is_diagnosed(judged: Judged, world: World) -> None:
+    judged("pass", "raise Breach('a', observed='b', limit='c')", "raise Unverified('a', came_back='b', remedy='c')")
+    assert [each.partition("[")[0] for each in world.diagnosed] == ["test_01"]
 
 
 def test_unverified_says_what_to_do(judged: Judged) -> None:
