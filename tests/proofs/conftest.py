@@ -16,6 +16,7 @@ from fixtures.lab.lab import Lab
 from fixtures.short_folder import short_folder
 from reports.ledger import BREACHED, UNVERIFIED, Result
 from reports.requirement import Outcome
+from tests.proofs.forking import Forking
 
 HOUSE = Path(__file__).parents[2]
 LONGEST_RUN = 120
@@ -77,11 +78,13 @@ class Suite:
         folder: for the system file and the results.
         temporary: for its temporary files, with a path short enough for a server's socket.
         environment: the lab's.
+        forking: what runs without options of pytest are forked from.
     """
 
     folder: Path
     temporary: Path
     environment: Mapping[str, str]
+    forking: Forking
 
     def run(  # noqa: PLR0913 -- whatever differs from an everyday run is said by name
         self,
@@ -113,27 +116,43 @@ class Suite:
         results.unlink(missing_ok=True)
         moved = [f"--now={datetime.now(UTC) + later:%Y-%m-%dT%H:%M:%SZ}"] if later else []
         arguments = [*rooms, f"--systems={systems}", f"--system={system}", *PLUGINS, "--color=no", *moved, *options]
-        with subprocess.Popen(
-            [sys.executable, "-m", "pytest", *arguments],
-            cwd=HOUSE,
-            env={**self._variables(), **(variables or {}), "PROOF_RESULTS": str(results)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        ) as process:
-            if meanwhile is not None:
-                meanwhile(process)
-            output, _ = process.communicate(timeout=LONGEST_RUN)
+        environment = {**self._variables(), **(variables or {}), "PROOF_RESULTS": str(results)}
+        if meanwhile is None and not options:
+            printed = self.folder / "output.txt"
+            exit_code = self.forking.run(arguments, environment, output=printed, longest=LONGEST_RUN)
+            output = printed.read_text(encoding="utf-8")
+        else:
+            exit_code, output = _run_apart(arguments, environment, meanwhile)
         left = [path.name for path in self.temporary.iterdir() if not path.name.startswith(STAYS)]
         written = json.loads(results.read_text(encoding="utf-8")) if results.exists() else []
         recorded = [Result.from_text(text) for text in written]
         named = {f"{each.requirement} {each.target.partition('/')[2]}": each for each in recorded}
-        return Run(process.returncode, named, output, left)
+        return Run(exit_code, named, output, left)
 
     def _variables(self) -> dict[str, str]:
         """The lab's variables, and of this process's own what pytest and xdist do not tell their children."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
         return {**kept, **self.environment, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "TMPDIR": str(self.temporary)}
+
+
+def _run_apart(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    meanwhile: Callable[["subprocess.Popen[str]"], None] | None,
+) -> tuple[int, str]:
+    """Run pytest as its user does; its exit code and what it printed."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest", *arguments],
+        cwd=HOUSE,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        if meanwhile is not None:
+            meanwhile(process)
+        output, _ = process.communicate(timeout=LONGEST_RUN)
+    return process.returncode, output
 
 
 def _changed(system: str, limits: Mapping[str, str]) -> str:
@@ -153,9 +172,16 @@ def lab(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[La
         yield started
 
 
+@pytest.fixture(scope="session")
+def forking() -> Iterator[Forking]:
+    """The process that runs of the suite are forked from."""
+    with Forking() as started:
+        yield started
+
+
 @pytest.fixture
-def suite(lab: Lab, tmp_path: Path) -> Suite:
+def suite(lab: Lab, forking: Forking, tmp_path: Path) -> Suite:
     """The suite, to be run against it."""
     temporary = lab.folder / "tmp"
     temporary.mkdir(exist_ok=True)
-    return Suite(tmp_path, temporary, lab.environment)
+    return Suite(tmp_path, temporary, lab.environment, forking)
