@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m reports", description="Records, and what is verified")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     html = commands.add_parser("html", help="make one HTML file of Allure results, to open from disk")
+    html.set_defaults(run=_html)
     html.add_argument("results", type=Path, help="the folder given to pytest as --alluredir")
     html.add_argument(
         "-o",
@@ -45,6 +46,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     listed.set_defaults(command=_requirements)
     coverage = commands.add_parser("coverage", help="write docs/runbook-coverage.md anew")
     coverage.set_defaults(command=_coverage)
+    signing = commands.add_parser("sign-off", help="put on record that you did a recurring task, now")
+    signing.add_argument("task", metavar="TASK", help="the name of its [[task]] in the system file")
+    signing.add_argument("--by", required=True, metavar="NAME", help="who did it, as the roster names you")
+    signing.add_argument("--note", required=True, metavar="TEXT", help="what you did or found")
+    signing.add_argument("--system", metavar="NAME", help="whose task, where several systems have one of this name")
+    signing.add_argument(
+        "--systems", type=Path, default=HOUSE / "systems", metavar="DIR", help="where the system files lie"
+    )
+    signing.set_defaults(command=_sign_off)
     chosen = parser.parse_args(arguments)
     code: int = chosen.command(chosen)
     return code
@@ -68,6 +78,21 @@ def _requirements(chosen: argparse.Namespace) -> int:
     except CollectionError as error:
         return _refuse(str(error))
     _say(as_text(catalogue, states))
+    return 0
+
+
+def _sign_off(chosen: argparse.Namespace) -> int:
+    from fixtures.clock import Clock
+    from fixtures.signing import SigningError, sign
+    from fixtures.system import SystemFileError
+
+    given = {"by": chosen.by, "note": chosen.note, "systems": chosen.systems, "system": chosen.system}
+    try:
+        path, signed = sign(chosen.task, **given, clock=Clock())
+    except (SigningError, SystemFileError) as reason:
+        return _refuse(f"Nothing was signed: {reason}")
+    _say(f"Signed in {path}: {signed.task}, by {signed.by}, {signed.at:%Y-%m-%d %H:%M} UTC.")
+    _say("It is under version control: commit it.")
     return 0
 
 

@@ -7,11 +7,14 @@ CHECKED = {
         *("DATABASE-1 main", "SYNC-1 alma", "MIGRATE-1 nocobase", "MIGRATE-2 nocobase"),
         *("BACKUP-1 weekly-database", "BACKUP-2 weekly-database"),
         *("BACKUP-1 daily-collections", "BACKUP-2 daily-collections"),
+        *("UPKEEP-1 update-operations-docs", "UPKEEP-1 plan-optimisations", "UPKEEP-1 review-architecture"),
+        *("UPKEEP-1 assess-hardware", "UPKEEP-1 update-runbooks", "UPKEEP-1 train-support"),
     },
     "comercial-electrica": {
         *("HEALTH-1 api", "HEALTH-2 api", "DATABASE-1 main", "CACHE-1 redis"),
         *("MIGRATE-1 prisma", "MIGRATE-2 prisma", "MIGRATE-3 prisma"),
         *("BACKUP-1 daily-database", "BACKUP-2 daily-database"),
+        *("UPKEEP-1 review-alerts",),
     },
 }
 NOT_APPLICABLE = {
