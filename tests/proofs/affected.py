@@ -9,12 +9,14 @@ CHECKED = {
         *("BACKUP-1 daily-collections", "BACKUP-2 daily-collections"),
         *("UPKEEP-1 update-operations-docs", "UPKEEP-1 plan-optimisations", "UPKEEP-1 review-architecture"),
         *("UPKEEP-1 assess-hardware", "UPKEEP-1 update-runbooks", "UPKEEP-1 train-support"),
+        *("UPKEEP-2 devops-lead", "UPKEEP-2 dba", "UPKEEP-2 infrastructure", "UPKEEP-2 product-owner"),
+        *("UPKEEP-3 operations-guide",),
     },
     "comercial-electrica": {
         *("HEALTH-1 api", "HEALTH-2 api", "DATABASE-1 main", "CACHE-1 redis"),
         *("MIGRATE-1 prisma", "MIGRATE-2 prisma", "MIGRATE-3 prisma"),
         *("BACKUP-1 daily-database", "BACKUP-2 daily-database"),
-        *("UPKEEP-1 review-alerts",),
+        *("UPKEEP-1 review-alerts", "UPKEEP-2 operations", "UPKEEP-3 operations-runbook"),
     },
 }
 NOT_APPLICABLE = {

@@ -11,6 +11,7 @@ from tests.proofs.affected import CHECKED
 from tests.proofs.conftest import HOUSE, Suite
 
 SIGNED = {system: {each for each in names if each.startswith("UPKEEP-1")} for system, names in CHECKED.items()}
+CONTACTS = {"UPKEEP-2 devops-lead", "UPKEEP-2 dba", "UPKEEP-2 infrastructure", "UPKEEP-2 product-owner"}
 
 
 @pytest.mark.proves("UPKEEP-1")
@@ -51,6 +52,46 @@ def test_file_of_sign_offs_holds_something_else(suite: Suite, lab: Lab) -> None:
 
 
 @pytest.mark.proves("UPKEEP-1")
+@pytest.mark.proves("UPKEEP-2")
 def test_roster_is_not_there(suite: Suite, lab: Lab) -> None:
     variables = {"COMERCIAL_ROSTER": f"{lab.folder}/none.toml"}
-    suite.run("comercial-electrica", variables=variables).expect(grey=SIGNED["comercial-electrica"])
+    run = suite.run("comercial-electrica", variables=variables)
+    run.expect(grey={*SIGNED["comercial-electrica"], "UPKEEP-2 operations"})
+
+
+@pytest.mark.proves("UPKEEP-2")
+def test_contacts_are_yet_to_be_decided(suite: Suite, lab: Lab) -> None:
+    with (
+        lab.roster.saying('"Camila Araya"', '"TBD"'),
+        lab.roster.saying('["tel:+56 9 5555 0104"]', '["tel / email"]'),
+        lab.roster.saying('["Product Owner"]', '["Producto"]'),
+        # The guide's own gap: the DBA is alerted at any hour, and works in office hours.
+        lab.roster.saying('"Mon-Fri 00:00-08:00, Mon-Fri 18:00-24:00, Sat', '"Sat'),
+    ):
+        run = suite.run("mira")
+    # Who signed is nobody on the roster any more.
+    run.expect(red=SIGNED["mira"] | CONTACTS)
+    assert "no name" in run.said("UPKEEP-2 devops-lead")
+    assert "Mon 00:00 to Mon 08:00" in run.said("UPKEEP-2 dba")
+    assert "Rodrigo" not in run.output
+
+
+@pytest.mark.proves("UPKEEP-3")
+def test_guide_was_gone_through_long_ago(suite: Suite, lab: Lab) -> None:
+    with lab.runbooks["mira"].updated("94 days"):
+        run = suite.run("mira")
+    run.expect(red={"UPKEEP-3 operations-guide"})
+
+
+@pytest.mark.proves("UPKEEP-3")
+def test_runbook_is_dated_ahead(suite: Suite, lab: Lab) -> None:
+    with lab.runbooks["comercial-electrica"].dated_ahead("40 days"):
+        run = suite.run("comercial-electrica")
+    run.expect(red={"UPKEEP-3 operations-runbook"})
+
+
+@pytest.mark.proves("UPKEEP-3")
+def test_guide_says_no_date(suite: Suite, lab: Lab) -> None:
+    with lab.runbooks["mira"].without_a_date():
+        run = suite.run("mira")
+    run.expect(grey={"UPKEEP-3 operations-guide"})
