@@ -10,7 +10,7 @@ from reports.requirement import Evidence, requirement
 def test_recurring_task_is_signed_off_in_time(task: Task, evidence: Evidence) -> None:
     """Each recurring task of the runbook that only people can do was signed off in time, by somebody on the roster.
 
-    Source: operations guide, "Mantenimiento Rutinario", "Diario", "Semanal", "Mensual", "Trimestral"; runbook 5.
+    Source: ours: what only people can do; each task names the clause that asks for it.
     """
     signed = task.last()
     age = task.age(signed)
@@ -22,7 +22,7 @@ def test_recurring_task_is_signed_off_in_time(task: Task, evidence: Evidence) ->
 def test_emergency_contact_can_be_reached_when_needed(contact: Contact, evidence: Evidence) -> None:
     """Each role that is called in an emergency has people, all that is needed to reach them, at every needed hour.
 
-    Source: operations guide, "Contactos de Emergencia", "Alertar DBA inmediatamente"; runbook 1.3.
+    Source: operations guide, "Contactos de Emergencia"; runbook 1.3.
     """
     evidence.at_least("people in this role", len(contact.people()), limit=1, subject=contact.role)
     evidence.none_of("yet to be completed", contact.incomplete(), subject=contact.role)
@@ -33,7 +33,7 @@ def test_emergency_contact_can_be_reached_when_needed(contact: Contact, evidence
 def test_runbook_was_reviewed_in_time(document: Document, evidence: Evidence) -> None:
     """The runbook says that it was gone through within the promised time, and not on a day to come.
 
-    Source: operations guide, "Última actualización", "Revisión"; runbook, footer.
+    Source: operations guide, "Revisión: Trimestral o después de cada incidente P1"; runbook Última actualización.
     """
     reviewed = document.reviewed()
     age, limit = document.age(reviewed), document.time_allowed(reviewed)

@@ -7,6 +7,8 @@ CHECKED = {
         *("DATABASE-1 main", "SYNC-1 alma", "MIGRATE-1 nocobase", "MIGRATE-2 nocobase"),
         *("BACKUP-1 weekly-database", "BACKUP-2 weekly-database"),
         *("BACKUP-1 daily-collections", "BACKUP-2 daily-collections"),
+        *("LOGS-1 mira", "LOGS-2 mira", "LOGS-3 connection-test", "LOGS-3 check-sql-sync"),
+        *("LOGS-3 backup-collections", "LOGS-3 backup-database", "LOGS-3 cleanup-old-logs"),
         *("UPKEEP-1 update-operations-docs", "UPKEEP-1 plan-optimisations", "UPKEEP-1 review-architecture"),
         *("UPKEEP-1 assess-hardware", "UPKEEP-1 update-runbooks", "UPKEEP-1 train-support"),
         *("UPKEEP-2 devops-lead", "UPKEEP-2 dba", "UPKEEP-2 infrastructure", "UPKEEP-2 product-owner"),
@@ -21,7 +23,7 @@ CHECKED = {
 }
 NOT_APPLICABLE = {
     "mira": {"HEALTH-2 -", "CACHE-1 -", "MIGRATE-3 -"},
-    "comercial-electrica": {"HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -", "SYNC-1 -"},
+    "comercial-electrica": {"HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -", "SYNC-1 -", "LOGS-1 -", "LOGS-2 -", "LOGS-3 -"},
 }
 DRILLED = {
     "mira": {f"RESTORE-{number} weekly-database" for number in (1, 2, 3, 10)},
@@ -37,3 +39,5 @@ MIRA_DATABASE = {"DATABASE-1 main", "SYNC-1 alma", "MIGRATE-1 nocobase", "MIGRAT
 COMERCIAL_API = {"HEALTH-1 api", "HEALTH-2 api"}
 COMERCIAL_MIGRATIONS = {"MIGRATE-1 prisma", "MIGRATE-2 prisma", "MIGRATE-3 prisma"}
 COMERCIAL_DATABASE = {"DATABASE-1 main", *COMERCIAL_MIGRATIONS}
+# The job that makes each of MIRA's backup sets: where its newest file is old or gone, it did not run.
+JOB_OF = {"weekly-database": "LOGS-3 backup-database", "daily-collections": "LOGS-3 backup-collections"}
