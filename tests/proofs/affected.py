@@ -39,5 +39,9 @@ MIRA_DATABASE = {"DATABASE-1 main", "SYNC-1 alma", "MIGRATE-1 nocobase", "MIGRAT
 COMERCIAL_API = {"HEALTH-1 api", "HEALTH-2 api"}
 COMERCIAL_MIGRATIONS = {"MIGRATE-1 prisma", "MIGRATE-2 prisma", "MIGRATE-3 prisma"}
 COMERCIAL_DATABASE = {"DATABASE-1 main", *COMERCIAL_MIGRATIONS}
-# The job that makes each of MIRA's backup sets: where its newest file is old or gone, it did not run.
-JOB_OF = {"weekly-database": "LOGS-3 backup-database", "daily-collections": "LOGS-3 backup-collections"}
+# The job that makes each backup set, where it is declared: with the newest file old or gone, it did not run.
+JOB_OF = {
+    "weekly-database": {"LOGS-3 backup-database"},
+    "daily-collections": {"LOGS-3 backup-collections"},
+    "daily-database": set[str](),
+}

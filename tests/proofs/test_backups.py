@@ -6,9 +6,16 @@ import pytest
 
 from fixtures.lab.backups import BackupHistory, DumpHistory
 from fixtures.lab.lab import Lab
+from tests.proofs.affected import JOB_OF
 from tests.proofs.conftest import Run, Suite
 
 SYSTEMS = {"weekly-database": "mira", "daily-collections": "mira", "daily-database": "comercial-electrica"}
+ALL_ELSE_MAY_BE_OLD = {
+    'within = "2h"': 'within = "70 days"',
+    # Of the traces of jobs, and of weekly tasks.
+    'grace = "1h"': 'grace = "70 days"',
+    'grace = "1 day"': 'grace = "70 days"',
+}
 each_set = pytest.mark.parametrize("name", SYSTEMS)
 each_database = pytest.mark.parametrize("name", ["weekly-database", "daily-database"])
 each_compressed = pytest.mark.parametrize("name", ["daily-collections", "daily-database"])
@@ -31,7 +38,7 @@ def verified(suite: Suite, name: str) -> Run:
 def test_newest_is_too_old(suite: Suite, lab: Lab, name: str) -> None:
     with history(lab, name).too_old():
         run = verified(suite, name)
-    run.expect(red={f"BACKUP-1 {name}"})
+    run.expect(red={f"BACKUP-1 {name}", *JOB_OF[name]})
 
 
 @each_set
@@ -39,7 +46,7 @@ def test_newest_is_too_old(suite: Suite, lab: Lab, name: str) -> None:
 def test_folder_is_empty(suite: Suite, lab: Lab, name: str) -> None:
     with history(lab, name).folder_empty():
         run = verified(suite, name)
-    run.expect(red={f"BACKUP-1 {name}", f"BACKUP-2 {name}"})
+    run.expect(red={f"BACKUP-1 {name}", f"BACKUP-2 {name}", *JOB_OF[name]})
 
 
 @each_set
@@ -47,12 +54,12 @@ def test_folder_is_empty(suite: Suite, lab: Lab, name: str) -> None:
 def test_newest_is_dated_in_the_future(suite: Suite, lab: Lab, name: str) -> None:
     with history(lab, name).dated_in_future():
         run = verified(suite, name)
-    run.expect(red={f"BACKUP-1 {name}"})
+    run.expect(red={f"BACKUP-1 {name}", *JOB_OF[name]})
 
 
 @pytest.mark.proves("BACKUP-1")
 def test_clock_moved_on(suite: Suite) -> None:
-    run = suite.run("mira", limits={'within = "2h"': 'within = "70 days"'}, later=timedelta(days=15))
+    run = suite.run("mira", limits=ALL_ELSE_MAY_BE_OLD, later=timedelta(days=15))
     run.expect(red={"BACKUP-1 weekly-database", "BACKUP-1 daily-collections"})
 
 
@@ -69,7 +76,7 @@ def test_one_still_being_written_is_neither_the_newest_nor_broken(suite: Suite, 
 def test_store_is_not_mounted(suite: Suite, lab: Lab, name: str) -> None:
     with history(lab, name).store_unreachable():
         run = verified(suite, name)
-    run.expect(grey={f"BACKUP-1 {name}", f"BACKUP-2 {name}"})
+    run.expect(grey={f"BACKUP-1 {name}", f"BACKUP-2 {name}", *JOB_OF[name]})
 
 
 @pytest.mark.proves("BACKUP-1")
