@@ -28,8 +28,8 @@ def test_tasks_are_not_signed_off(suite: Suite, lab: Lab) -> None:
     unknown, never = "UPKEEP-1 assess-hardware", "UPKEEP-1 plan-optimisations"
     run.expect(red={"UPKEEP-1 update-operations-docs", never, "UPKEEP-1 review-architecture", unknown})
     assert "none, ever" in run.said(never)
-    assert "caraya on operaciones-1" in run.said(unknown)
-    assert "Nadie" not in run.output
+    assert "the sign-off of 20" in run.said(unknown)
+    assert not {"Nadie", "caraya"} & set(run.output.split())
 
 
 @pytest.mark.proves("UPKEEP-1")
