@@ -10,7 +10,7 @@ from reports.requirement import Evidence, requirement
 def test_recurring_task_is_signed_off_in_time(task: Task, evidence: Evidence) -> None:
     """Each recurring task of the runbook that only people can do was signed off in time, by somebody on the roster.
 
-    Source: ours: what only people can do; each task names the clause that asks for it.
+    Source: ours: what only people can do, each task with the clause that asks for it.
     """
     signed = task.last()
     age = task.age(signed)
