@@ -7,6 +7,7 @@ set -eu
 parts='
 mariadbd:mariadb-server
 sshd:openssh-server
+prometheus:prometheus
 prometheus-node-exporter:prometheus-node-exporter
 '
 

@@ -4,6 +4,7 @@
 CHECKED = {
     "mira": {
         *("HEALTH-1 nocobase", "HEALTH-4 nocobase", "LATENCY-1 nocobase/case-list", "LATENCY-2 nocobase/case-list"),
+        *("ERRORS-1 nocobase", "ERRORS-2 nocobase", "TRAFFIC-1 nocobase"),
         *("DATABASE-1 main", "SYNC-1 alma", "MIGRATE-1 nocobase", "MIGRATE-2 nocobase"),
         *("BACKUP-1 weekly-database", "BACKUP-2 weekly-database"),
         *("BACKUP-1 daily-collections", "BACKUP-2 daily-collections"),
@@ -15,7 +16,7 @@ CHECKED = {
         *("UPKEEP-3 operations-guide",),
     },
     "comercial-electrica": {
-        *("HEALTH-1 api", "HEALTH-2 api", "DATABASE-1 main", "CACHE-1 redis"),
+        *("HEALTH-1 api", "HEALTH-2 api", "ERRORS-1 api", "DATABASE-1 main", "CACHE-1 redis"),
         *("MIGRATE-1 prisma", "MIGRATE-2 prisma", "MIGRATE-3 prisma"),
         *("BACKUP-1 daily-database", "BACKUP-2 daily-database"),
         *("UPKEEP-1 review-alerts", "UPKEEP-2 operations", "UPKEEP-3 operations-runbook"),
@@ -24,6 +25,7 @@ CHECKED = {
 NOT_APPLICABLE = {
     "mira": {"HEALTH-2 -", "CACHE-1 -", "MIGRATE-3 -"},
     "comercial-electrica": {"HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -", "SYNC-1 -", "LOGS-1 -", "LOGS-2 -", "LOGS-3 -"},
+    "comercial-electrica": {"HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -", "SYNC-1 -", "ERRORS-2 -", "TRAFFIC-1 -"},
 }
 DRILLED = {
     "mira": {f"RESTORE-{number} weekly-database" for number in (1, 2, 3, 10)},

@@ -182,6 +182,8 @@ def forking() -> Iterator[Forking]:
 @pytest.fixture
 def suite(lab: Lab, forking: Forking, tmp_path: Path) -> Suite:
     """The suite, to be run against it."""
+    for log in (lab.nocobase_access, lab.comercial_access):
+        log.visited()
     temporary = lab.folder / "tmp"
     temporary.mkdir(exist_ok=True)
     return Suite(tmp_path, temporary, lab.environment, forking)
