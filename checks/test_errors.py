@@ -9,7 +9,7 @@ from reports.requirement import Evidence, requirement
 def test_few_answers_are_server_errors(traffic: Traffic, evidence: Evidence) -> None:
     """Hardly any answer to others than the suite itself is a server error (5xx).
 
-    Source: runbook 2.
+    Source: runbook 2 Tasa 5xx elevada.
     """
     share = traffic.share()
     evidence.note("time looked at", share.over, unit="s", subject=traffic.name)
