@@ -24,8 +24,12 @@ CHECKED = {
 }
 NOT_APPLICABLE = {
     "mira": {"HEALTH-2 -", "CACHE-1 -", "MIGRATE-3 -"},
-    "comercial-electrica": {"HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -", "SYNC-1 -", "LOGS-1 -", "LOGS-2 -", "LOGS-3 -"},
-    "comercial-electrica": {"HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -", "SYNC-1 -", "ERRORS-2 -", "TRAFFIC-1 -"},
+    "comercial-electrica": {
+        *("HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -"),
+        "SYNC-1 -",
+        *("LOGS-1 -", "LOGS-2 -", "LOGS-3 -"),
+        *("ERRORS-2 -", "TRAFFIC-1 -"),
+    },
 }
 DRILLED = {
     "mira": {f"RESTORE-{number} weekly-database" for number in (1, 2, 3, 10)},
