@@ -5,6 +5,7 @@ CHECKED = {
     "mira": {
         *("HEALTH-1 nocobase", "HEALTH-4 nocobase", "LATENCY-1 nocobase/case-list", "LATENCY-2 nocobase/case-list"),
         *("ERRORS-1 nocobase", "ERRORS-2 nocobase", "TRAFFIC-1 nocobase"),
+        *("HOST-1 server", "HOST-2 server", "HOST-3 server", "HOST-4 system"),
         *("DATABASE-1 main", "SYNC-1 alma", "MIGRATE-1 nocobase", "MIGRATE-2 nocobase"),
         *("BACKUP-1 weekly-database", "BACKUP-2 weekly-database"),
         *("BACKUP-1 daily-collections", "BACKUP-2 daily-collections"),
@@ -17,6 +18,8 @@ CHECKED = {
     },
     "comercial-electrica": {
         *("HEALTH-1 api", "HEALTH-2 api", "ERRORS-1 api", "DATABASE-1 main", "CACHE-1 redis"),
+        *("HEALTH-1 api", "HEALTH-2 api", "DATABASE-1 main", "CACHE-1 redis"),
+        *("HOST-1 server", "HOST-2 server", "HOST-4 system"),
         *("MIGRATE-1 prisma", "MIGRATE-2 prisma", "MIGRATE-3 prisma"),
         *("BACKUP-1 daily-database", "BACKUP-2 daily-database"),
         *("UPKEEP-1 review-alerts", "UPKEEP-2 operations", "UPKEEP-3 operations-runbook"),
@@ -30,6 +33,7 @@ NOT_APPLICABLE = {
         *("LOGS-1 -", "LOGS-2 -", "LOGS-3 -"),
         *("ERRORS-2 -", "TRAFFIC-1 -"),
     },
+    "comercial-electrica": {"HOST-3 -", "HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -", "SYNC-1 -"},
 }
 DRILLED = {
     "mira": {f"RESTORE-{number} weekly-database" for number in (1, 2, 3, 10)},
@@ -41,7 +45,7 @@ LATENCIES = {"LATENCY-1 nocobase/case-list", "LATENCY-2 nocobase/case-list"}
 MIRA_SIGNED_IN = {"HEALTH-4 nocobase", *LATENCIES}
 MIRA_API = {"HEALTH-1 nocobase", *MIRA_SIGNED_IN}
 # Everything that enters the database as the suite's own role.
-MIRA_DATABASE = {"DATABASE-1 main", "SYNC-1 alma", "MIGRATE-1 nocobase", "MIGRATE-2 nocobase"}
+MIRA_DATABASE = {"DATABASE-1 main", "HOST-4 system", "SYNC-1 alma", "MIGRATE-1 nocobase", "MIGRATE-2 nocobase"}
 COMERCIAL_API = {"HEALTH-1 api", "HEALTH-2 api"}
 COMERCIAL_MIGRATIONS = {"MIGRATE-1 prisma", "MIGRATE-2 prisma", "MIGRATE-3 prisma"}
 COMERCIAL_DATABASE = {"DATABASE-1 main", *COMERCIAL_MIGRATIONS}
@@ -51,3 +55,7 @@ JOB_OF = {
     "daily-collections": {"LOGS-3 backup-collections"},
     "daily-database": set[str](),
 }
+COMERCIAL_DATABASE = {"DATABASE-1 main", "HOST-4 system", *COMERCIAL_MIGRATIONS}
+# An API that does not answer at all: its clock cannot be read; where it does not even listen, its service does not run.
+SILENT = {"HOST-4 system"}
+MIRA_SERVICES = {"HOST-3 server"}
