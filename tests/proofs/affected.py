@@ -18,7 +18,6 @@ CHECKED = {
     },
     "comercial-electrica": {
         *("HEALTH-1 api", "HEALTH-2 api", "ERRORS-1 api", "DATABASE-1 main", "CACHE-1 redis"),
-        *("HEALTH-1 api", "HEALTH-2 api", "DATABASE-1 main", "CACHE-1 redis"),
         *("HOST-1 server", "HOST-2 server", "HOST-4 system"),
         *("MIGRATE-1 prisma", "MIGRATE-2 prisma", "MIGRATE-3 prisma"),
         *("BACKUP-1 daily-database", "BACKUP-2 daily-database"),
@@ -30,10 +29,10 @@ NOT_APPLICABLE = {
     "comercial-electrica": {
         *("HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -"),
         "SYNC-1 -",
+        "HOST-3 -",
         *("LOGS-1 -", "LOGS-2 -", "LOGS-3 -"),
         *("ERRORS-2 -", "TRAFFIC-1 -"),
     },
-    "comercial-electrica": {"HOST-3 -", "HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -", "SYNC-1 -"},
 }
 DRILLED = {
     "mira": {f"RESTORE-{number} weekly-database" for number in (1, 2, 3, 10)},
@@ -48,7 +47,6 @@ MIRA_API = {"HEALTH-1 nocobase", *MIRA_SIGNED_IN}
 MIRA_DATABASE = {"DATABASE-1 main", "HOST-4 system", "SYNC-1 alma", "MIGRATE-1 nocobase", "MIGRATE-2 nocobase"}
 COMERCIAL_API = {"HEALTH-1 api", "HEALTH-2 api"}
 COMERCIAL_MIGRATIONS = {"MIGRATE-1 prisma", "MIGRATE-2 prisma", "MIGRATE-3 prisma"}
-COMERCIAL_DATABASE = {"DATABASE-1 main", *COMERCIAL_MIGRATIONS}
 # The job that makes each backup set, where it is declared: with the newest file old or gone, it did not run.
 JOB_OF = {
     "weekly-database": {"LOGS-3 backup-database"},
@@ -56,6 +54,6 @@ JOB_OF = {
     "daily-database": set[str](),
 }
 COMERCIAL_DATABASE = {"DATABASE-1 main", "HOST-4 system", *COMERCIAL_MIGRATIONS}
-# An API that does not answer at all: its clock cannot be read; where it does not even listen, its service does not run.
-SILENT = {"HOST-4 system"}
-MIRA_SERVICES = {"HOST-3 server"}
+# An API that does not answer at all tells no time either.
+MIRA_UNREACHED = {"HOST-4 system", *MIRA_API}
+COMERCIAL_UNREACHED = {"HOST-4 system", *COMERCIAL_API}
