@@ -8,7 +8,17 @@ from tests.proofs.affected import CHECKED, COMERCIAL_API
 from tests.proofs.conftest import Suite
 
 ASKED = {
-    "before": {"HEALTH-1", "HEALTH-2", "HEALTH-4", "DATABASE-1", "CACHE-1", "MIGRATE-2", "MIGRATE-3", "HOST-1", "BACKUP-1"},
+    "before": {
+        "HEALTH-1",
+        "HEALTH-2",
+        "HEALTH-4",
+        "DATABASE-1",
+        "CACHE-1",
+        "MIGRATE-2",
+        "MIGRATE-3",
+        "HOST-1",
+        "BACKUP-1",
+    },
     "after": {
         *("HEALTH-1", "HEALTH-2", "HEALTH-4", "LATENCY-1", "LATENCY-2", "DATABASE-1", "CACHE-1"),
         *("ERRORS-1", "SYNC-1", "MIGRATE-1", "MIGRATE-2", "HOST-3"),
