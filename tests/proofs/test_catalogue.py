@@ -2,36 +2,13 @@
 
 import ast
 import importlib.util
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 
-from fixtures.measure.units import parse_duration
 from tests.proofs.affected import CHECKED, DRILLED
 from tests.proofs.conftest import HOUSE
-
-ROW = re.compile(r"\| (?P<id>[A-Z]+-\d+) \|(?P<cells>.*)\|")
-GATES = {"": frozenset(), "before": {"before"}, "after": {"after"}, "both": {"before", "after"}}
-
-
-@dataclass(frozen=True)
-class Row:
-    """What the catalogue says of a requirement."""
-
-    severity: str
-    every: timedelta
-    gates: frozenset[str]
-
-
-def catalogue() -> dict[str, Row]:
-    rows = {}
-    for match in ROW.finditer((HOUSE / "docs" / "requirements.md").read_text(encoding="utf-8")):
-        _, _, severity, every, gate, *_ = (cell.strip() for cell in match["cells"].split("|"))
-        rows[match["id"]] = Row(severity, parse_duration(every), frozenset(GATES[gate]))
-    return rows
+from tests.proofs.rows import Row, catalogue
 
 
 def marked_checks() -> dict[str, Row]:

@@ -6,24 +6,9 @@ from fixtures.lab.lab import Lab
 from reports.requirement import Outcome
 from tests.proofs.affected import CHECKED, COMERCIAL_API
 from tests.proofs.conftest import Suite
+from tests.proofs.rows import catalogue
 
-ASKED = {
-    "before": {
-        "HEALTH-1",
-        "HEALTH-2",
-        "HEALTH-4",
-        "DATABASE-1",
-        "CACHE-1",
-        "MIGRATE-2",
-        "MIGRATE-3",
-        "HOST-1",
-        "BACKUP-1",
-    },
-    "after": {
-        *("HEALTH-1", "HEALTH-2", "HEALTH-4", "LATENCY-1", "LATENCY-2", "DATABASE-1", "CACHE-1"),
-        *("ERRORS-1", "SYNC-1", "MIGRATE-1", "MIGRATE-2", "HOST-3"),
-    },
-}
+ASKED = {gate: {name for name, row in catalogue().items() if gate in row.gates} for gate in ("before", "after")}
 each_gate = pytest.mark.parametrize("gate", ASKED)
 each_system = pytest.mark.parametrize("system", CHECKED)
 alone_or_not = pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "with two workers"])
