@@ -7,6 +7,8 @@ CHECKED = {
         *("ERRORS-1 nocobase", "ERRORS-2 nocobase", "TRAFFIC-1 nocobase"),
         *("HOST-1 server", "HOST-2 server", "HOST-3 server", "HOST-4 system"),
         *("DATABASE-1 main", "SYNC-1 alma", "MIGRATE-1 nocobase", "MIGRATE-2 nocobase"),
+        *("DATABASE-1 main", "MIGRATE-1 nocobase", "MIGRATE-2 nocobase"),
+        *("UPSTREAM-1 alma", "SYNC-1 alma", "SYNC-2 alma", "SYNC-3 alma"),
         *("BACKUP-1 weekly-database", "BACKUP-2 weekly-database"),
         *("BACKUP-1 daily-collections", "BACKUP-2 daily-collections"),
         *("LOGS-1 mira", "LOGS-2 mira", "LOGS-3 connection-test", "LOGS-3 check-sql-sync"),
@@ -32,6 +34,13 @@ NOT_APPLICABLE = {
         "HOST-3 -",
         *("LOGS-1 -", "LOGS-2 -", "LOGS-3 -"),
         *("ERRORS-2 -", "TRAFFIC-1 -"),
+        "HEALTH-4 -",
+        "LATENCY-1 -",
+        "LATENCY-2 -",
+        "UPSTREAM-1 -",
+        "SYNC-1 -",
+        "SYNC-2 -",
+        "SYNC-3 -",
     },
 }
 DRILLED = {
@@ -45,6 +54,11 @@ MIRA_SIGNED_IN = {"HEALTH-4 nocobase", *LATENCIES}
 MIRA_API = {"HEALTH-1 nocobase", *MIRA_SIGNED_IN}
 # Everything that enters the database as the suite's own role.
 MIRA_DATABASE = {"DATABASE-1 main", "HOST-4 system", "SYNC-1 alma", "MIGRATE-1 nocobase", "MIGRATE-2 nocobase"}
+MIRA_DATABASE = {
+    *("DATABASE-1 main", "SYNC-1 alma", "SYNC-2 alma", "SYNC-3 alma", "MIGRATE-1 nocobase", "MIGRATE-2 nocobase"),
+}
+# The lab's ALMA is a database on the same server.
+MIRA_SERVER = {*MIRA_DATABASE, "UPSTREAM-1 alma"}
 COMERCIAL_API = {"HEALTH-1 api", "HEALTH-2 api"}
 COMERCIAL_MIGRATIONS = {"MIGRATE-1 prisma", "MIGRATE-2 prisma", "MIGRATE-3 prisma"}
 # The job that makes each backup set, where it is declared: with the newest file old or gone, it did not run.

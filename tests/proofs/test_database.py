@@ -3,7 +3,7 @@
 import pytest
 
 from fixtures.lab.lab import Lab
-from tests.proofs.affected import COMERCIAL_API, COMERCIAL_DATABASE, MIRA_DATABASE, MIRA_SIGNED_IN
+from tests.proofs.affected import COMERCIAL_API, COMERCIAL_DATABASE, MIRA_DATABASE, MIRA_SERVER, MIRA_SIGNED_IN
 from tests.proofs.conftest import Suite
 
 
@@ -18,7 +18,7 @@ def test_server_is_stopped_and_the_canary_is_silent_too(suite: Suite, lab: Lab) 
 def test_server_is_starting_up(suite: Suite, lab: Lab) -> None:
     with lab.database.starting_up():
         run = suite.run("mira")
-    run.expect(red=MIRA_SIGNED_IN | MIRA_DATABASE)
+    run.expect(red=MIRA_SIGNED_IN | MIRA_SERVER)
     assert "57P03" in run.said("DATABASE-1 main")
 
 
