@@ -8,7 +8,7 @@ CHECKED = {
         *("HOST-1 server", "HOST-2 server", "HOST-3 server", "HOST-4 system"),
         *("DATABASE-1 main", "SYNC-1 alma", "MIGRATE-1 nocobase", "MIGRATE-2 nocobase"),
         *("DATABASE-1 main", "MIGRATE-1 nocobase", "MIGRATE-2 nocobase"),
-        *("UPSTREAM-1 alma", "SYNC-1 alma", "SYNC-2 alma", "SYNC-3 alma"),
+        *("UPSTREAM-1 alma", "SYNC-1 alma", "SYNC-2 alma", "SYNC-3 alma", "DEPS-1 ugco"),
         *("BACKUP-1 weekly-database", "BACKUP-2 weekly-database"),
         *("BACKUP-1 daily-collections", "BACKUP-2 daily-collections"),
         *("LOGS-1 mira", "LOGS-2 mira", "LOGS-3 connection-test", "LOGS-3 check-sql-sync"),
@@ -41,6 +41,7 @@ NOT_APPLICABLE = {
         "SYNC-1 -",
         "SYNC-2 -",
         "SYNC-3 -",
+        "DEPS-1 -",
     },
 }
 DRILLED = {
