@@ -18,7 +18,7 @@ def test_synchronised_data_is_fresh(freshness: Freshness, evidence: Evidence) ->
 def test_required_fields_are_filled(filling: Filling, evidence: Evidence) -> None:
     """The required fields of synchronised rows are filled, up to the declared share of empty ones.
 
-    Source: operations guide, "Problema: Sincronización ALMA Falla", "Campos vacíos en colecciones ALMA".
+    Source: operations guide, "Sincronización ALMA Falla".
     """
     evidence.note("rows", filling.fill().rows, subject=filling.table)
     for column, empty in filling.fill().empty.items():
@@ -29,7 +29,7 @@ def test_required_fields_are_filled(filling: Filling, evidence: Evidence) -> Non
 def test_source_and_copy_agree(comparison: Comparison, evidence: Evidence) -> None:
     """The copy has as many rows as its source, within the declared tolerance.
 
-    Source: operations guide, "Problema: Sincronización ALMA Falla", "Datos de pacientes desactualizados".
+    Source: operations guide, "Sincronización ALMA Falla".
     """
     rows = comparison.counted()
     evidence.note("rows in the source", rows.source)

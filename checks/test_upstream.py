@@ -8,7 +8,7 @@ from reports.requirement import Evidence, requirement
 def test_upstream_source_answers(upstream: Upstream, evidence: Evidence) -> None:
     """Each upstream source answers in time.
 
-    Source: operations guide, "ALMA/SIDRA Connectivity", "Problema: Sincronización ALMA Falla".
+    Source: operations guide, "ALMA/SIDRA Connectivity", "Sincronización ALMA Falla".
     """
     answered = upstream.answered()
     evidence.at_most("time to the answer", answered.seconds, limit=upstream.timeout, unit="s", subject=upstream.name)

@@ -22,6 +22,7 @@ LOADED = (
     *("_pytest.config", "_pytest.python", "_pytest.assertion.rewrite", "_pytest.terminal", "_pytest.fixtures"),
     *("allure_commons.reporter", "allure_commons.logger", "execnet", "rich.table", "rich.console"),
     *("httpx", "httpx_aiohttp", "aiohttp", "pydantic", "psycopg", "psycopg.sql", "redis", "fsspec"),
+    "sqlalchemy.dialects.postgresql.psycopg",
     *("fixtures.targets", "fixtures.system", "reports.verdict", "reports.allure", "reports.ledger"),
     *("reports.terminal", "reports.output", "restore.sweeper", "restore.drill", "restore.server"),
 )
