@@ -32,16 +32,9 @@ NOT_APPLICABLE = {
         *("HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -"),
         "SYNC-1 -",
         "HOST-3 -",
+        *("UPSTREAM-1 -", "SYNC-1 -", "SYNC-2 -", "SYNC-3 -", "DEPS-1 -"),
         *("LOGS-1 -", "LOGS-2 -", "LOGS-3 -"),
         *("ERRORS-2 -", "TRAFFIC-1 -"),
-        "HEALTH-4 -",
-        "LATENCY-1 -",
-        "LATENCY-2 -",
-        "UPSTREAM-1 -",
-        "SYNC-1 -",
-        "SYNC-2 -",
-        "SYNC-3 -",
-        "DEPS-1 -",
     },
 }
 DRILLED = {
