@@ -30,7 +30,6 @@ NOT_APPLICABLE = {
     "mira": {"HEALTH-2 -", "CACHE-1 -", "MIGRATE-3 -"},
     "comercial-electrica": {
         *("HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -"),
-        "SYNC-1 -",
         "HOST-3 -",
         *("UPSTREAM-1 -", "SYNC-1 -", "SYNC-2 -", "SYNC-3 -", "DEPS-1 -"),
         *("LOGS-1 -", "LOGS-2 -", "LOGS-3 -"),
@@ -47,9 +46,10 @@ LATENCIES = {"LATENCY-1 nocobase/case-list", "LATENCY-2 nocobase/case-list"}
 MIRA_SIGNED_IN = {"HEALTH-4 nocobase", *LATENCIES}
 MIRA_API = {"HEALTH-1 nocobase", *MIRA_SIGNED_IN}
 # Everything that enters the database as the suite's own role.
-MIRA_DATABASE = {"DATABASE-1 main", "HOST-4 system", "SYNC-1 alma", "MIGRATE-1 nocobase", "MIGRATE-2 nocobase"}
 MIRA_DATABASE = {
-    *("DATABASE-1 main", "SYNC-1 alma", "SYNC-2 alma", "SYNC-3 alma", "MIGRATE-1 nocobase", "MIGRATE-2 nocobase"),
+    *("DATABASE-1 main", "HOST-4 system"),
+    *("SYNC-1 alma", "SYNC-2 alma", "SYNC-3 alma"),
+    *("MIGRATE-1 nocobase", "MIGRATE-2 nocobase"),
 }
 # The lab's ALMA is a database on the same server.
 MIRA_SERVER = {*MIRA_DATABASE, "UPSTREAM-1 alma"}
