@@ -1,6 +1,7 @@
 """Is the service there, does it say it is well, and can a client really use it?"""
 
 from fixtures.api import Health, Transaction
+from fixtures.certificate import Certificate
 from reports.requirement import Evidence, requirement
 
 
@@ -34,3 +35,16 @@ def test_signed_in_client_reads_rows(transaction: Transaction, evidence: Evidenc
     """
     rows = transaction.rows()
     evidence.at_least("rows read", len(rows), limit=1, subject=transaction.read_url)
+
+
+@requirement("HEALTH-5", severity="P2", every="1 day")
+def test_certificate_is_valid_for_the_days_to_come(certificate: Certificate, evidence: Evidence) -> None:
+    """The certificate is valid for the host, with its whole chain, and for the days to come.
+
+    Source: ours: nobody is told of a certificate that runs out, until nobody can sign in.
+    """
+    shown = certificate.shown()
+    evidence.at_least("time left of the leaf", certificate.left(), limit=certificate.days, subject=certificate.address)
+    evidence.note("valid until", f"{shown.ends:%Y-%m-%d %H:%M} UTC")
+    evidence.note("made out for", shown.hosts)
+    evidence.note("signed by", shown.issuer)

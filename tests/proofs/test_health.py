@@ -1,4 +1,4 @@
-"""HEALTH-1, HEALTH-2 and HEALTH-4 can fail."""
+"""HEALTH-1, HEALTH-2, HEALTH-4 and HEALTH-5 can fail."""
 
 import socket
 import ssl
@@ -247,3 +247,55 @@ def test_our_password_was_rotated(suite: Suite, lab: Lab) -> None:
     with lab.nocobase.password_rotated():
         run = suite.run("mira")
     run.expect(grey=MIRA_SIGNED_IN)
+
+
+@pytest.mark.proves("HEALTH-5")
+def test_certificate_has_expired(suite: Suite, lab: Lab) -> None:
+    with lab.tls.expired():
+        run = suite.run("mira")
+    run.expect(red={"HEALTH-5 nocobase"})
+    assert "expired: valid from" in run.said("HEALTH-5 nocobase")
+
+
+@pytest.mark.proves("HEALTH-5")
+def test_certificate_is_for_another_host(suite: Suite, lab: Lab) -> None:
+    with lab.tls.for_another_host():
+        run = suite.run("comercial-electrica")
+    run.expect(red={"HEALTH-5 api"})
+    assert "made out for mira.example.org" in run.said("HEALTH-5 api")
+
+
+@pytest.mark.proves("HEALTH-5")
+def test_certificate_ends_in_ten_days(suite: Suite, lab: Lab) -> None:
+    with lab.tls.expiring("10 days"):
+        run = suite.run("comercial-electrica")
+    run.expect(red={"HEALTH-5 api"})
+    assert "at least 14 days" in run.said("HEALTH-5 api")
+
+
+@pytest.mark.proves("HEALTH-5")
+def test_certificates_chain_is_incomplete(suite: Suite, lab: Lab) -> None:
+    with lab.tls.chain_incomplete():
+        run = suite.run("comercial-electrica")
+    run.expect(red={"HEALTH-5 api"})
+    assert "the server does not send its whole chain" in run.said("HEALTH-5 api")
+
+
+@pytest.mark.proves("HEALTH-5")
+def test_nobody_shows_a_certificate(suite: Suite, lab: Lab) -> None:
+    with lab.tls.refusing():
+        suite.run("comercial-electrica").expect(red={"HEALTH-5 api"})
+        with lab.canary.stopped():
+            suite.run("comercial-electrica").expect(grey={"HEALTH-5 api"})
+
+
+@pytest.mark.proves("HEALTH-5")
+def test_private_authority_is_not_declared(suite: Suite) -> None:
+    run = suite.run("mira", variables={"MIRA_TLS_AUTHORITY": ""})
+    run.expect(red={"HEALTH-5 nocobase"})
+
+
+@pytest.mark.proves("HEALTH-5")
+def test_file_of_the_authority_is_gone(suite: Suite) -> None:
+    run = suite.run("mira", variables={"MIRA_TLS_AUTHORITY": "/nowhere/authority.pem"})
+    run.expect(grey={"HEALTH-5 nocobase"})
