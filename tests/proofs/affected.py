@@ -19,7 +19,7 @@ CHECKED = {
         *("UPKEEP-1 assess-hardware", "UPKEEP-1 update-runbooks", "UPKEEP-1 train-support"),
         *("UPKEEP-2 devops-lead", "UPKEEP-2 dba", "UPKEEP-2 infrastructure", "UPKEEP-2 product-owner"),
         *("UPKEEP-3 operations-guide",),
-        *("MONITOR-1 uptimerobot", "MONITOR-2 sentry", "MONITOR-2 prometheus"),
+        *("MONITOR-1 uptimerobot", "MONITOR-2 sentry", "MONITOR-2 prometheus", "ALERT-1 guardia"),
     },
     "comercial-electrica": {
         *("HEALTH-1 api", "HEALTH-2 api", "ERRORS-1 api", "DATABASE-1 main", "CACHE-1 redis"),
@@ -28,7 +28,7 @@ CHECKED = {
         *("MIGRATE-1 prisma", "MIGRATE-2 prisma", "MIGRATE-3 prisma"),
         *("BACKUP-1 daily-database", "BACKUP-2 daily-database"),
         *("UPKEEP-1 review-alerts", "UPKEEP-2 operations", "UPKEEP-3 operations-runbook"),
-        "MONITOR-1 pingdom",
+        *("MONITOR-1 pingdom", "ALERT-1 correo", "ALERT-1 slack"),
     },
 }
 NOT_APPLICABLE = {
@@ -42,6 +42,15 @@ NOT_APPLICABLE = {
     },
     "comercial-electrica": {"HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -", "SYNC-1 -", "LOGS-1 -", "LOGS-2 -", "LOGS-3 -"},
     "comercial-electrica": {"HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -", "SYNC-1 -", "MONITOR-2 -"},
+        "HEALTH-4 -",
+        "LATENCY-1 -",
+        "LATENCY-2 -",
+        "SYNC-1 -",
+        "LOGS-1 -",
+        "LOGS-2 -",
+        "LOGS-3 -",
+        "MONITOR-2 -",
+    },
 }
 DRILLED = {
     "mira": {f"RESTORE-{number} weekly-database" for number in (1, 2, 3, 10)},
