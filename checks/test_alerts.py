@@ -8,7 +8,7 @@ from reports.requirement import Evidence, requirement
 def test_alert_channel_delivers(channel: Channel, evidence: Evidence) -> None:
     """The alert channel accepts a test message, and somebody on the roster confirmed the last one.
 
-    Source: runbook 5.
+    Source: runbook "5 Revisar alertas (email/Slack)".
     """
     evidence.note("last test message accepted", f"{channel.last_test():%Y-%m-%d %H:%M} UTC", subject=channel.name)
     age = channel.age_of_confirmation()

@@ -9,7 +9,7 @@ from reports.requirement import Evidence, requirement
 def test_external_monitor_watches_often_enough(monitor: Monitor, evidence: Evidence) -> None:
     """The external monitor exists, is not paused, and watches the right address often enough.
 
-    Source: operations guide, "Herramientas de Monitoreo Recomendadas"; runbook 1.2, 5.
+    Source: operations guide, "Uptime Robot"; runbook 1.2, "5 Revisar que el monitor de health esté activo".
     """
     watch = monitor.watch()
     for what, expected in monitor.expected.items():
@@ -24,7 +24,7 @@ def test_external_monitor_watches_often_enough(monitor: Monitor, evidence: Evide
 def test_nothing_unresolved_is_on_record(tracker: Tracker, evidence: Evidence) -> None:
     """Nothing unresolved is on record in the error tracker, and no alert of others fires in Prometheus.
 
-    Source: operations guide, "Herramientas de Monitoreo Recomendadas".
+    Source: operations guide, "Grafana + Prometheus", "Sentry".
     """
     evidence.none_of("unresolved on record", tracker.unresolved(), subject=tracker.name)
     evidence.note("looked through", tracker.looked_through(), subject=tracker.name)
