@@ -50,6 +50,7 @@ NOT_APPLICABLE = {
         "LOGS-2 -",
         "LOGS-3 -",
         "MONITOR-2 -",
+        *("HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -", "SYNC-1 -", "LOGS-1 -", "LOGS-2 -", "LOGS-3 -", "MONITOR-2 -"),
     },
 }
 DRILLED = {
