@@ -8,6 +8,7 @@ CHECKED = {
         *("HOST-1 server", "HOST-2 server", "HOST-3 server", "HOST-4 system"),
         *("HEALTH-1 nocobase", "HEALTH-4 nocobase", "HEALTH-5 nocobase"),
         *("LATENCY-1 nocobase/case-list", "LATENCY-2 nocobase/case-list"),
+        *("ERRORS-1 nocobase", "ERRORS-2 nocobase", "TRAFFIC-1 nocobase"),
         *("DATABASE-1 main", "SYNC-1 alma", "MIGRATE-1 nocobase", "MIGRATE-2 nocobase"),
         *("DATABASE-1 main", "MIGRATE-1 nocobase", "MIGRATE-2 nocobase"),
         *("UPSTREAM-1 alma", "SYNC-1 alma", "SYNC-2 alma", "SYNC-3 alma", "DEPS-1 ugco"),
@@ -25,6 +26,7 @@ CHECKED = {
         *("HEALTH-1 api", "HEALTH-2 api", "ERRORS-1 api", "DATABASE-1 main", "CACHE-1 redis"),
         *("HOST-1 server", "HOST-2 server", "HOST-4 system"),
         *("HEALTH-1 api", "HEALTH-2 api", "HEALTH-5 api", "DATABASE-1 main", "CACHE-1 redis"),
+        *("HEALTH-1 api", "HEALTH-2 api", "HEALTH-5 api", "ERRORS-1 api", "DATABASE-1 main", "CACHE-1 redis"),
         *("MIGRATE-1 prisma", "MIGRATE-2 prisma", "MIGRATE-3 prisma"),
         *("BACKUP-1 daily-database", "BACKUP-2 daily-database"),
         *("UPKEEP-1 review-alerts", "UPKEEP-2 operations", "UPKEEP-3 operations-runbook"),
@@ -51,6 +53,8 @@ NOT_APPLICABLE = {
         "LOGS-3 -",
         "MONITOR-2 -",
         *("HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -", "SYNC-1 -", "LOGS-1 -", "LOGS-2 -", "LOGS-3 -", "MONITOR-2 -"),
+        *("HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -", "SYNC-1 -", "LOGS-1 -", "LOGS-2 -", "LOGS-3 -"),
+        *("ERRORS-2 -", "TRAFFIC-1 -", "MONITOR-2 -"),
     },
 }
 DRILLED = {
