@@ -3,13 +3,11 @@
 # All that each system declares, and what it declares not applicable.
 CHECKED = {
     "mira": {
-        *("HEALTH-1 nocobase", "HEALTH-4 nocobase", "LATENCY-1 nocobase/case-list", "LATENCY-2 nocobase/case-list"),
         *("ERRORS-1 nocobase", "ERRORS-2 nocobase", "TRAFFIC-1 nocobase"),
         *("HOST-1 server", "HOST-2 server", "HOST-3 server", "HOST-4 system"),
         *("HEALTH-1 nocobase", "HEALTH-4 nocobase", "HEALTH-5 nocobase"),
         *("LATENCY-1 nocobase/case-list", "LATENCY-2 nocobase/case-list"),
         *("ERRORS-1 nocobase", "ERRORS-2 nocobase", "TRAFFIC-1 nocobase"),
-        *("DATABASE-1 main", "SYNC-1 alma", "MIGRATE-1 nocobase", "MIGRATE-2 nocobase"),
         *("DATABASE-1 main", "MIGRATE-1 nocobase", "MIGRATE-2 nocobase"),
         *("UPSTREAM-1 alma", "SYNC-1 alma", "SYNC-2 alma", "SYNC-3 alma", "DEPS-1 ugco"),
         *("BACKUP-1 weekly-database", "BACKUP-2 weekly-database"),
@@ -23,7 +21,7 @@ CHECKED = {
         *("MONITOR-1 uptimerobot", "MONITOR-2 sentry", "MONITOR-2 prometheus", "ALERT-1 guardia"),
     },
     "comercial-electrica": {
-        *("HEALTH-1 api", "HEALTH-2 api", "ERRORS-1 api", "DATABASE-1 main", "CACHE-1 redis"),
+        "ERRORS-1 api",
         *("HOST-1 server", "HOST-2 server", "HOST-4 system"),
         *("HEALTH-1 api", "HEALTH-2 api", "HEALTH-5 api", "DATABASE-1 main", "CACHE-1 redis"),
         *("HEALTH-1 api", "HEALTH-2 api", "HEALTH-5 api", "ERRORS-1 api", "DATABASE-1 main", "CACHE-1 redis"),
@@ -41,20 +39,7 @@ NOT_APPLICABLE = {
         *("UPSTREAM-1 -", "SYNC-1 -", "SYNC-2 -", "SYNC-3 -", "DEPS-1 -"),
         *("LOGS-1 -", "LOGS-2 -", "LOGS-3 -"),
         *("ERRORS-2 -", "TRAFFIC-1 -"),
-    },
-    "comercial-electrica": {"HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -", "SYNC-1 -", "LOGS-1 -", "LOGS-2 -", "LOGS-3 -"},
-    "comercial-electrica": {"HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -", "SYNC-1 -", "MONITOR-2 -"},
-        "HEALTH-4 -",
-        "LATENCY-1 -",
-        "LATENCY-2 -",
-        "SYNC-1 -",
-        "LOGS-1 -",
-        "LOGS-2 -",
-        "LOGS-3 -",
         "MONITOR-2 -",
-        *("HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -", "SYNC-1 -", "LOGS-1 -", "LOGS-2 -", "LOGS-3 -", "MONITOR-2 -"),
-        *("HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -", "SYNC-1 -", "LOGS-1 -", "LOGS-2 -", "LOGS-3 -"),
-        *("ERRORS-2 -", "TRAFFIC-1 -", "MONITOR-2 -"),
     },
 }
 DRILLED = {
