@@ -19,6 +19,9 @@ CHECKED = {
         *("UPKEEP-2 devops-lead", "UPKEEP-2 dba", "UPKEEP-2 infrastructure", "UPKEEP-2 product-owner"),
         *("UPKEEP-3 operations-guide",),
         *("MONITOR-1 uptimerobot", "MONITOR-2 sentry", "MONITOR-2 prometheus", "ALERT-1 guardia"),
+        *(f"BACKUP-{number} weekly-database" for number in (1, 2, 3, 4, 7)),
+        *(f"BACKUP-{number} daily-collections" for number in (1, 2, 3, 4, 5, 7)),
+        *(f"BACKUP-8 {item}" for item in ("database", "collections", "ui-schemas", "uploads", "configuration")),
     },
     "comercial-electrica": {
         "ERRORS-1 api",
@@ -40,6 +43,15 @@ NOT_APPLICABLE = {
         *("LOGS-1 -", "LOGS-2 -", "LOGS-3 -"),
         *("ERRORS-2 -", "TRAFFIC-1 -"),
         "MONITOR-2 -",
+        *(f"BACKUP-{number} daily-database" for number in (1, 2, 3, 7)),
+        "BACKUP-8 database",
+    },
+}
+NOT_APPLICABLE = {
+    "mira": {"HEALTH-2 -", "CACHE-1 -", "MIGRATE-3 -", "BACKUP-6 -"},
+    "comercial-electrica": {
+        *("HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -", "SYNC-1 -"),
+        *("BACKUP-4 -", "BACKUP-5 -", "BACKUP-6 -"),
     },
 }
 DRILLED = {

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from fixtures.lab.backups import BackupHistory, DumpHistory
+from fixtures.lab.backup_history import BackupHistory
+from fixtures.lab.backups import DumpHistory
 from fixtures.lab.lab import Lab
 from tests.proofs.affected import JOB_OF
 from tests.proofs.conftest import Run, Suite
