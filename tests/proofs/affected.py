@@ -59,6 +59,9 @@ DRILLED = {
     "comercial-electrica": {f"RESTORE-{number} daily-database" for number in (1, 2, 3, 10)},
 }
 
+# What writes is declared by neither system file; its proofs declare it, and hold a green run too.
+GREEN_IN_PROOFS = {"BACKUP-6 daily-database"}
+
 LATENCIES = {"LATENCY-1 nocobase/case-list", "LATENCY-2 nocobase/case-list"}
 # Everything that signs in to NocoBase.
 MIRA_SIGNED_IN = {"HEALTH-4 nocobase", *LATENCIES}
@@ -71,6 +74,30 @@ MIRA_DATABASE = {
 }
 # The lab's ALMA is a database on the same server.
 MIRA_SERVER = {*MIRA_DATABASE, "UPSTREAM-1 alma"}
+MIRA_DATABASE = {"DATABASE-1 main", "HOST-4 system", "SYNC-1 alma", "MIGRATE-1 nocobase", "MIGRATE-2 nocobase"}
+MIRA_DATABASE = {"DATABASE-1 main", "SYNC-1 alma", "MIGRATE-1 nocobase", "MIGRATE-2 nocobase"}
+# All of a backup set, what a recovery takes from it, and what cannot be told when its newest file is damaged.
+BACKUPS = {
+    name: {f"BACKUP-{number} {name}" for number in numbers}
+    for name, numbers in (
+        ("weekly-database", (1, 2, 3, 4, 7)),
+        ("daily-collections", (1, 2, 3, 4, 5, 7)),
+        ("daily-database", (1, 2, 3, 7)),
+    )
+}
+RECOVERED_FROM = {
+    "weekly-database": {"BACKUP-8 database"},
+    "daily-collections": {f"BACKUP-8 {item}" for item in ("collections", "ui-schemas", "uploads", "configuration")},
+    "daily-database": {"BACKUP-8 database"},
+}
+DAMAGED = {
+    "weekly-database": {"BACKUP-2 weekly-database"},
+    "daily-collections": {
+        *("BACKUP-2 daily-collections", "BACKUP-5 daily-collections"),
+        *RECOVERED_FROM["daily-collections"],
+    },
+    "daily-database": {"BACKUP-2 daily-database"},
+}
 COMERCIAL_API = {"HEALTH-1 api", "HEALTH-2 api"}
 COMERCIAL_MIGRATIONS = {"MIGRATE-1 prisma", "MIGRATE-2 prisma", "MIGRATE-3 prisma"}
 # The job that makes each backup set, where it is declared: with the newest file old or gone, it did not run.

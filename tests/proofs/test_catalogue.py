@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
-from tests.proofs.affected import CHECKED, DRILLED
+from tests.proofs.affected import CHECKED, DRILLED, GREEN_IN_PROOFS
 from tests.proofs.conftest import HOUSE
 from tests.proofs.rows import Row, catalogue
 
@@ -73,7 +73,7 @@ def test_catalogue_says_of_each_requirement_what_its_check_says() -> None:
 
 
 def test_every_requirement_passes_in_a_green_run_of_a_system() -> None:
-    checked = set().union(*CHECKED.values(), *DRILLED.values())
+    checked = GREEN_IN_PROOFS.union(*CHECKED.values(), *DRILLED.values())
     assert {name.partition(" ")[0] for name in checked} == set(catalogue())
 
 
