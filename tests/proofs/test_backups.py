@@ -137,7 +137,7 @@ def test_bit_flipped_beside_a_checksum(suite: Suite, lab: Lab) -> None:
 def test_newest_has_no_bytes(suite: Suite, lab: Lab, name: str) -> None:
     with history(lab, name).emptied():
         run = verified(suite, name)
-    run.expect(red=DAMAGED[name] | {f"BACKUP-3 {name}"})
+    run.expect(red=DAMAGED[name] | {f"BACKUP-3 {name}"} | RECOVERED_FROM[name])
 
 
 @each_set
