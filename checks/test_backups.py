@@ -36,7 +36,7 @@ def test_newest_backup_is_whole(backups: BackupSet, evidence: Evidence) -> None:
 def test_newest_backup_is_of_the_usual_size(backups: BackupSet, evidence: Evidence) -> None:
     """The newest backup's size is in line with those before it, and it is not the one before it once more.
 
-    Source: ours; a dump of an emptied database, or a job that copies yesterday's file, is recent and whole.
+    Source: ours: a dump of an emptied database, or a job that copies yesterday's file, is recent and whole.
     """
     newest, usual, size = backups.newest(), backups.usual_size(), backups.declared.size
     evidence.at_least("size", newest.size, limit=size.least * usual, unit="bytes", subject=newest.name)
@@ -49,7 +49,7 @@ def test_newest_backup_is_of_the_usual_size(backups: BackupSet, evidence: Eviden
 def test_backups_are_kept_as_long_as_promised(retention: Retention, evidence: Evidence) -> None:
     """Backups are kept as long as promised: none is missing, removed too early, or kept past its time.
 
-    Source: operations guide, "Política de Backup".
+    Source: operations guide, "Retener últimos 30 días", "Retener últimos 90 días".
     """
     kept, name = retention.kept(), retention.store.shown
     evidence.at_least("age of the oldest backup", kept[0].age, limit=retention.shortest(), subject=kept[0].name)
@@ -85,7 +85,7 @@ def test_backup_that_is_asked_for_appears(asked_backup: AskedBackup, evidence: E
 def test_backups_are_protected(protection: Protection, evidence: Evidence) -> None:
     """Backups are protected: nobody else can read them, they are encrypted at rest, and there is a copy elsewhere.
 
-    Source: ours; a backup holds everything that the database protects, and burns with the machine it lies on.
+    Source: ours: a backup holds everything that the database protects, and burns with the machine it lies on.
     """
     newest = protection.newest()
     evidence.none_of("open to others", protection.exposed(), subject=newest.name)
@@ -98,7 +98,7 @@ def test_backups_are_protected(protection: Protection, evidence: Evidence) -> No
 def test_everything_a_recovery_needs_is_in_a_backup(recovery_item: RecoveryItem, evidence: Evidence) -> None:
     """Everything that a recovery needs is in a fresh backup.
 
-    Source: operations guide, "Backups Diarios (Automáticos)", "Escenario 2: Recuperar Base de Datos Completa".
+    Source: operations guide, "Exportar UI schemas", "Escenario 2: Recuperar Base de Datos Completa".
     """
     newest = recovery_item.newest()
     evidence.age("age of the backup with it", newest.age, limit=recovery_item.max_age, subject=newest.name)
