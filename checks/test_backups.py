@@ -89,6 +89,7 @@ def test_backups_are_protected(protection: Protection, evidence: Evidence) -> No
     """
     newest = protection.newest()
     evidence.none_of("open to others", protection.exposed(), subject=newest.name)
+    evidence.none_of("not encrypted at rest", protection.unencrypted(), subject=newest.name)
     evidence.none_of("copies missing or older", protection.behind(), subject=newest.name)
     evidence.note("copies looked at", len(protection.copies), subject=newest.name)
     evidence.note("encrypted at rest", protection.encryption(), subject=newest.name)
