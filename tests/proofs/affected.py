@@ -10,8 +10,9 @@ CHECKED = {
         *("ERRORS-1 nocobase", "ERRORS-2 nocobase", "TRAFFIC-1 nocobase"),
         *("DATABASE-1 main", "MIGRATE-1 nocobase", "MIGRATE-2 nocobase"),
         *("UPSTREAM-1 alma", "SYNC-1 alma", "SYNC-2 alma", "SYNC-3 alma", "DEPS-1 ugco"),
-        *("BACKUP-1 weekly-database", "BACKUP-2 weekly-database"),
-        *("BACKUP-1 daily-collections", "BACKUP-2 daily-collections"),
+        *(f"BACKUP-{number} weekly-database" for number in (1, 2, 3, 4, 7)),
+        *(f"BACKUP-{number} daily-collections" for number in (1, 2, 3, 4, 5, 7)),
+        *(f"BACKUP-8 {item}" for item in ("database", "collections", "ui-schemas", "uploads", "configuration")),
         *("LOGS-1 mira", "LOGS-2 mira", "LOGS-3 connection-test", "LOGS-3 check-sql-sync"),
         *("LOGS-3 backup-collections", "LOGS-3 backup-database", "LOGS-3 cleanup-old-logs"),
         *("UPKEEP-1 update-operations-docs", "UPKEEP-1 plan-optimisations", "UPKEEP-1 review-architecture"),
@@ -45,13 +46,18 @@ NOT_APPLICABLE = {
         "MONITOR-2 -",
         *(f"BACKUP-{number} daily-database" for number in (1, 2, 3, 7)),
         "BACKUP-8 database",
+        *("UPKEEP-1 review-alerts", "UPKEEP-2 operations", "UPKEEP-3 operations-runbook"),
     },
 }
 NOT_APPLICABLE = {
     "mira": {"HEALTH-2 -", "CACHE-1 -", "MIGRATE-3 -", "BACKUP-6 -"},
     "comercial-electrica": {
-        *("HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -", "SYNC-1 -"),
+        *("HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -"),
         *("BACKUP-4 -", "BACKUP-5 -", "BACKUP-6 -"),
+        "HOST-3 -",
+        *("UPSTREAM-1 -", "SYNC-1 -", "SYNC-2 -", "SYNC-3 -", "DEPS-1 -"),
+        *("LOGS-1 -", "LOGS-2 -", "LOGS-3 -"),
+        *("ERRORS-2 -", "TRAFFIC-1 -"),
     },
 }
 DRILLED = {
@@ -74,8 +80,6 @@ MIRA_DATABASE = {
 }
 # The lab's ALMA is a database on the same server.
 MIRA_SERVER = {*MIRA_DATABASE, "UPSTREAM-1 alma"}
-MIRA_DATABASE = {"DATABASE-1 main", "HOST-4 system", "SYNC-1 alma", "MIGRATE-1 nocobase", "MIGRATE-2 nocobase"}
-MIRA_DATABASE = {"DATABASE-1 main", "SYNC-1 alma", "MIGRATE-1 nocobase", "MIGRATE-2 nocobase"}
 # All of a backup set, what a recovery takes from it, and what cannot be told when its newest file is damaged.
 BACKUPS = {
     name: {f"BACKUP-{number} {name}" for number in numbers}
