@@ -7,7 +7,6 @@ CHECKED = {
         *("HOST-1 server", "HOST-2 server", "HOST-3 server", "HOST-4 system"),
         *("HEALTH-1 nocobase", "HEALTH-4 nocobase", "HEALTH-5 nocobase"),
         *("LATENCY-1 nocobase/case-list", "LATENCY-2 nocobase/case-list"),
-        *("ERRORS-1 nocobase", "ERRORS-2 nocobase", "TRAFFIC-1 nocobase"),
         *("DATABASE-1 main", "MIGRATE-1 nocobase", "MIGRATE-2 nocobase"),
         *("UPSTREAM-1 alma", "SYNC-1 alma", "SYNC-2 alma", "SYNC-3 alma", "DEPS-1 ugco"),
         *(f"BACKUP-{number} weekly-database" for number in (1, 2, 3, 4, 7)),
@@ -20,33 +19,15 @@ CHECKED = {
         *("UPKEEP-2 devops-lead", "UPKEEP-2 dba", "UPKEEP-2 infrastructure", "UPKEEP-2 product-owner"),
         *("UPKEEP-3 operations-guide",),
         *("MONITOR-1 uptimerobot", "MONITOR-2 sentry", "MONITOR-2 prometheus", "ALERT-1 guardia"),
-        *(f"BACKUP-{number} weekly-database" for number in (1, 2, 3, 4, 7)),
-        *(f"BACKUP-{number} daily-collections" for number in (1, 2, 3, 4, 5, 7)),
-        *(f"BACKUP-8 {item}" for item in ("database", "collections", "ui-schemas", "uploads", "configuration")),
     },
     "comercial-electrica": {
-        "ERRORS-1 api",
         *("HOST-1 server", "HOST-2 server", "HOST-4 system"),
-        *("HEALTH-1 api", "HEALTH-2 api", "HEALTH-5 api", "DATABASE-1 main", "CACHE-1 redis"),
         *("HEALTH-1 api", "HEALTH-2 api", "HEALTH-5 api", "ERRORS-1 api", "DATABASE-1 main", "CACHE-1 redis"),
         *("MIGRATE-1 prisma", "MIGRATE-2 prisma", "MIGRATE-3 prisma"),
-        *("BACKUP-1 daily-database", "BACKUP-2 daily-database"),
-        *("UPKEEP-1 review-alerts", "UPKEEP-2 operations", "UPKEEP-3 operations-runbook"),
-        *("MONITOR-1 pingdom", "ALERT-1 correo", "ALERT-1 slack"),
-    },
-}
-NOT_APPLICABLE = {
-    "mira": {"HEALTH-2 -", "CACHE-1 -", "MIGRATE-3 -"},
-    "comercial-electrica": {
-        *("HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -"),
-        "HOST-3 -",
-        *("UPSTREAM-1 -", "SYNC-1 -", "SYNC-2 -", "SYNC-3 -", "DEPS-1 -"),
-        *("LOGS-1 -", "LOGS-2 -", "LOGS-3 -"),
-        *("ERRORS-2 -", "TRAFFIC-1 -"),
-        "MONITOR-2 -",
         *(f"BACKUP-{number} daily-database" for number in (1, 2, 3, 7)),
         "BACKUP-8 database",
         *("UPKEEP-1 review-alerts", "UPKEEP-2 operations", "UPKEEP-3 operations-runbook"),
+        *("MONITOR-1 pingdom", "ALERT-1 correo", "ALERT-1 slack"),
     },
 }
 NOT_APPLICABLE = {
@@ -57,7 +38,7 @@ NOT_APPLICABLE = {
         "HOST-3 -",
         *("UPSTREAM-1 -", "SYNC-1 -", "SYNC-2 -", "SYNC-3 -", "DEPS-1 -"),
         *("LOGS-1 -", "LOGS-2 -", "LOGS-3 -"),
-        *("ERRORS-2 -", "TRAFFIC-1 -"),
+        *("ERRORS-2 -", "TRAFFIC-1 -", "MONITOR-2 -"),
     },
 }
 DRILLED = {
