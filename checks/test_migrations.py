@@ -1,6 +1,6 @@
 """Migrations: all applied, none failed, none altered."""
 
-from fixtures.migrations import Migrations
+from fixtures.migration_record import Migrations
 from reports.requirement import Evidence, requirement
 
 
@@ -21,6 +21,7 @@ def test_no_migration_failed(migrations: Migrations, evidence: Evidence) -> None
     Source: runbook 4.1, 5 Verificar migraciones antes/después de deploy.
     """
     evidence.note("migrations on record", migrations.source)
+    evidence.note("to be applied", migrations.announced())
     evidence.none_of("failed migrations", migrations.failed())
 
 

@@ -23,6 +23,7 @@ CHECKED = {
     "comercial-electrica": {
         *("HOST-1 server", "HOST-2 server", "HOST-4 system"),
         *("HEALTH-1 api", "HEALTH-2 api", "HEALTH-5 api", "ERRORS-1 api", "DATABASE-1 main", "CACHE-1 redis"),
+        *("QUEUE-1 jobs", "QUEUE-2 jobs"),
         *("MIGRATE-1 prisma", "MIGRATE-2 prisma", "MIGRATE-3 prisma"),
         *(f"BACKUP-{number} daily-database" for number in (1, 2, 3, 7)),
         "BACKUP-8 database",
@@ -32,6 +33,7 @@ CHECKED = {
 }
 NOT_APPLICABLE = {
     "mira": {"HEALTH-2 -", "CACHE-1 -", "MIGRATE-3 -", "BACKUP-6 -"},
+    "mira": {"HEALTH-2 -", "CACHE-1 -", "MIGRATE-3 -", "QUEUE-1 -", "QUEUE-2 -"},
     "comercial-electrica": {
         *("HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -"),
         *("BACKUP-4 -", "BACKUP-5 -", "BACKUP-6 -"),
@@ -95,3 +97,6 @@ COMERCIAL_DATABASE = {"DATABASE-1 main", "HOST-4 system", *COMERCIAL_MIGRATIONS}
 # An API that does not answer at all tells no time either.
 MIRA_UNREACHED = {"HOST-4 system", *MIRA_API}
 COMERCIAL_UNREACHED = {"HOST-4 system", *COMERCIAL_API}
+# Everything that reads the commercial platform's Redis.
+COMERCIAL_QUEUES = {"QUEUE-1 jobs", "QUEUE-2 jobs"}
+COMERCIAL_REDIS = {"CACHE-1 redis", *COMERCIAL_QUEUES}

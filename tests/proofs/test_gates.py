@@ -37,7 +37,7 @@ def test_mira_is_breached(suite: Suite, lab: Lab, gate: str, workers: tuple[str,
 def test_the_commercial_system_is_breached(suite: Suite, lab: Lab, gate: str, workers: tuple[str, ...]) -> None:
     with lab.cache.stopped():
         run = suite.run("comercial-electrica", f"--gate={gate}", *workers)
-    run.expect(red={"CACHE-1 redis", *COMERCIAL_API})
+    run.expect(red={"CACHE-1 redis", *COMERCIAL_API, *({"QUEUE-2 jobs"} if gate == "after" else ())})
 
 
 @each_gate
@@ -53,7 +53,7 @@ def test_mira_cannot_be_verified(suite: Suite, lab: Lab, gate: str, workers: tup
 def test_the_commercial_system_cannot_be_verified(suite: Suite, lab: Lab, gate: str, workers: tuple[str, ...]) -> None:
     with lab.cache.password_rotated():
         run = suite.run("comercial-electrica", f"--gate={gate}", *workers)
-    run.expect(grey={"CACHE-1 redis"})
+    run.expect(grey={"CACHE-1 redis", *({"QUEUE-2 jobs"} if gate == "after" else ())})
 
 
 @alone_or_not

@@ -18,6 +18,14 @@ def test_migration_was_deployed_and_not_applied(suite: Suite, lab: Lab) -> None:
 
 
 @pytest.mark.proves("MIGRATE-1")
+def test_before_a_deployment_what_is_pending_is_listed_and_passes(suite: Suite, lab: Lab) -> None:
+    with lab.prisma.new_folder() as name:
+        run = suite.run("comercial-electrica", "--gate=before")
+    run.expect()
+    assert run.observed("MIGRATE-2 prisma")["to be applied"] == f"1: {name} (not applied)"
+
+
+@pytest.mark.proves("MIGRATE-1")
 def test_migration_was_rolled_back_and_not_applied_again(suite: Suite, lab: Lab) -> None:
     with lab.prisma.rolled_back() as name:
         run = suite.run("comercial-electrica")
