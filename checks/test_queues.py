@@ -8,7 +8,7 @@ from reports.requirement import Evidence, requirement
 def test_few_jobs_failed_for_good(queue: JobQueues, evidence: Evidence) -> None:
     """No job queue has more jobs that failed without a retry left than allowed.
 
-    Source: operations guide, "Revisar queue de jobs (si aplica)"; runbook 2.
+    Source: operations guide, "Revisar queue de jobs (si aplica)"; runbook 2 Cola con muchos fallos.
     """
     for each in queue.queues():
         evidence.at_most("jobs failed for good", each.failed, limit=queue.failed_limit, subject=each.name)
