@@ -32,8 +32,7 @@ CHECKED = {
     },
 }
 NOT_APPLICABLE = {
-    "mira": {"HEALTH-2 -", "CACHE-1 -", "MIGRATE-3 -", "BACKUP-6 -"},
-    "mira": {"HEALTH-2 -", "CACHE-1 -", "MIGRATE-3 -", "QUEUE-1 -", "QUEUE-2 -"},
+    "mira": {"HEALTH-2 -", "CACHE-1 -", "MIGRATE-3 -", "BACKUP-6 -", "QUEUE-1 -", "QUEUE-2 -"},
     "comercial-electrica": {
         *("HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -"),
         *("BACKUP-4 -", "BACKUP-5 -", "BACKUP-6 -"),
