@@ -6,6 +6,7 @@ set -eu
 # PROGRAM:PACKAGE, one to a line.
 parts='
 mariadbd:mariadb-server
+pg_ctlcluster:postgresql
 sshd:openssh-server
 prometheus:prometheus
 prometheus-node-exporter:prometheus-node-exporter
