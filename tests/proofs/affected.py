@@ -12,6 +12,13 @@ CHECKED = {
         *(f"BACKUP-{number} weekly-database" for number in (1, 2, 3, 4, 7)),
         *(f"BACKUP-{number} daily-collections" for number in (1, 2, 3, 4, 5, 7)),
         *(f"BACKUP-8 {item}" for item in ("database", "collections", "ui-schemas", "uploads", "configuration")),
+        *("DATABASE-1 main", "MIGRATE-1 nocobase", "MIGRATE-2 nocobase"),
+        *("UPSTREAM-1 alma", "SYNC-1 alma", "SYNC-2 alma", "SYNC-3 alma", "DEPS-1 ugco"),
+        *("DATABASE-2 main/case-count", "DATABASE-2 main/cases-by-state", "DATABASE-2 main/recent-episodes"),
+        *("DATABASE-3 main", "DATABASE-4 main", "DATABASE-5 main"),
+        *("USAGE-1 cases-created", "USAGE-1 active-users", "ACCESS-1 nocobase", "ACCESS-2 nocobase"),
+        *("BACKUP-1 weekly-database", "BACKUP-2 weekly-database"),
+        *("BACKUP-1 daily-collections", "BACKUP-2 daily-collections"),
         *("LOGS-1 mira", "LOGS-2 mira", "LOGS-3 connection-test", "LOGS-3 check-sql-sync"),
         *("LOGS-3 backup-collections", "LOGS-3 backup-database", "LOGS-3 cleanup-old-logs"),
         *("UPKEEP-1 update-operations-docs", "UPKEEP-1 plan-optimisations", "UPKEEP-1 review-architecture"),
@@ -40,6 +47,9 @@ NOT_APPLICABLE = {
         *("UPSTREAM-1 -", "SYNC-1 -", "SYNC-2 -", "SYNC-3 -", "DEPS-1 -"),
         *("LOGS-1 -", "LOGS-2 -", "LOGS-3 -"),
         *("ERRORS-2 -", "TRAFFIC-1 -", "MONITOR-2 -"),
+        *("ERRORS-2 -", "TRAFFIC-1 -"),
+        *("USAGE-1 -", "ACCESS-1 -", "ACCESS-2 -"),
+        *("DATABASE-2 -", "DATABASE-3 -", "DATABASE-4 -", "DATABASE-5 -"),
     },
 }
 DRILLED = {
@@ -59,6 +69,9 @@ MIRA_DATABASE = {
     *("DATABASE-1 main", "HOST-4 system"),
     *("SYNC-1 alma", "SYNC-2 alma", "SYNC-3 alma"),
     *("MIGRATE-1 nocobase", "MIGRATE-2 nocobase"),
+    *("DATABASE-2 main/case-count", "DATABASE-2 main/cases-by-state", "DATABASE-2 main/recent-episodes"),
+    *("DATABASE-3 main", "DATABASE-4 main", "DATABASE-5 main"),
+    *("USAGE-1 cases-created", "USAGE-1 active-users", "ACCESS-1 nocobase", "ACCESS-2 nocobase"),
 }
 # The lab's ALMA is a database on the same server.
 MIRA_SERVER = {*MIRA_DATABASE, "UPSTREAM-1 alma"}

@@ -12,6 +12,7 @@ from tests.proofs.conftest import Run, Suite
 
 SYSTEMS = {"weekly-database": "mira", "daily-collections": "mira", "daily-database": "comercial-electrica"}
 ALL_ELSE_MAY_BE_OLD = {
+    'period = "7 days"': 'period = "70 days"',
     'within = "2h"': 'within = "70 days"',
     # Of the traces of jobs, and of weekly tasks.
     'grace = "1h"': 'grace = "70 days"',

@@ -1,4 +1,4 @@
-"""DATABASE-1 can fail."""
+"""DATABASE-1 to DATABASE-5 can fail."""
 
 import pytest
 
@@ -43,3 +43,73 @@ def test_our_password_was_rotated(suite: Suite, lab: Lab) -> None:
     with lab.database.password_rotated():
         run = suite.run("comercial-electrica")
     run.expect(grey=COMERCIAL_DATABASE)
+
+
+@pytest.mark.proves("DATABASE-2")
+def test_table_of_a_query_is_locked_and_another_query_sleeps(suite: Suite, lab: Lab) -> None:
+    slow = {
+        '"SELECT count(*) FROM onco_casos", within = "1s"': '"SELECT pg_sleep(0.6)", within = "500ms"',
+        'current_date - 30", within = "1s"': 'current_date - 30", within = "100ms"',
+    }
+    with lab.sessions.locked("onco_episodios"):
+        run = suite.run("mira", limits=slow)
+    run.expect(red={"DATABASE-2 main/case-count", "DATABASE-2 main/recent-episodes"})
+    assert "ended by the server" in run.said("DATABASE-2 main/recent-episodes")
+    assert run.observed("DATABASE-2 main/case-count")["rows that came"] == "1"
+
+
+@pytest.mark.proves("DATABASE-3")
+def test_statement_is_slow_on_average(suite: Suite, lab: Lab) -> None:
+    limits = {'mean = "1s"': 'mean = "200ms"'}
+    with lab.sessions.slow_statements():
+        run = suite.run("mira", limits=limits)
+        run.expect(red={"DATABASE-3 main"})
+        assert "paciente_rut = ?" in run.said("DATABASE-3 main")
+        assert "FICTICIO" not in run.output
+        suite.run("mira").expect()
+    with lab.sessions.slow_statements(19), lab.sessions.slow_statements(program="pg_dump"):
+        suite.run("mira", limits=limits).expect()
+
+
+@pytest.mark.proves("DATABASE-3")
+def test_neither_source_is_there(suite: Suite) -> None:
+    run = suite.run("mira", variables={"MIRA_POSTGRESQL_LOG": str(suite.folder / "postgresql.log")})
+    run.expect(grey={"DATABASE-3 main"})
+    assert "not there" in run.said("DATABASE-3 main")
+
+
+@pytest.mark.proves("DATABASE-4")
+def test_update_is_blocked_by_a_transaction_that_idles(suite: Suite, lab: Lab) -> None:
+    limits = {'transaction = "15 min", lock_wait = "1 min"': 'transaction = "300ms", lock_wait = "200ms"'}
+    with lab.sessions.blocked_update() as waiting:
+        run = suite.run("mira", limits=limits)
+    run.expect(red={"DATABASE-4 main"})
+    said = run.said("DATABASE-4 main")
+    assert "idle in transaction" in said
+    assert f"pid {waiting}, active: " in said
+    assert "SET diagnostico = ? WHERE id = ?" in said
+    assert "Juana" not in run.output
+
+
+@pytest.mark.proves("DATABASE-4")
+def test_our_role_may_not_see_what_others_do(suite: Suite, lab: Lab) -> None:
+    with lab.database.monitoring_revoked():
+        run = suite.run("mira")
+    run.expect(grey={"DATABASE-4 main"})
+
+
+@pytest.mark.proves("DATABASE-5")
+def test_indexes_are_dropped_invalid_and_on_another_column(suite: Suite, lab: Lab) -> None:
+    with (
+        lab.indexes.dropped("idx_onco_casos_estado", "onco_casos", "estado"),
+        lab.indexes.on_another_column("idx_onco_casos_fecha", "onco_casos", "fecha_ingreso", "createdAt"),
+        lab.indexes.invalid("idx_onco_episodios_caso"),
+    ):
+        run = suite.run("mira")
+    run.expect(red={"DATABASE-5 main"})
+    observed = run.observed("DATABASE-5 main")
+    assert observed["index on onco_casos (paciente_rut)"] == "valid"
+    assert observed["index on onco_episodios (fecha)"] == "valid"
+    assert "missing" in observed["index on onco_casos (estado)"]
+    assert "idx_onco_casos_fecha (createdAt)" in observed["index on onco_casos (fecha_ingreso)"]
+    assert observed["index on onco_episodios (caso_id)"] == "idx_onco_episodios_caso is there and invalid"
