@@ -9,7 +9,7 @@ from reports.requirement import Evidence, requirement
 def test_file_systems_have_room(room: Host, evidence: Evidence) -> None:
     """Every declared file system has room, in bytes and in inodes.
 
-    Source: operations guide, "Revisar espacio en disco"; runbook 2.
+    Source: operations guide, "Revisar espacio en disco"; runbook 2 Disco / memoria.
     """
     for path, each in room.file_systems.told.items():
         subject = each.seen_as(path)
@@ -27,7 +27,7 @@ def test_file_systems_have_room(room: Host, evidence: Evidence) -> None:
 def test_memory_is_available(host: Host, evidence: Evidence) -> None:
     """Enough of the memory is available.
 
-    Source: runbook 2.
+    Source: runbook 2 Disco / memoria.
     """
     memory, limit = host.memory, host.memory_available
     evidence.at_least("memory available", memory.available_percent, limit=limit, unit="%", subject=host.name)
@@ -39,7 +39,7 @@ def test_memory_is_available(host: Host, evidence: Evidence) -> None:
 def test_services_run(services: Host, evidence: Evidence) -> None:
     """The declared services run, and do not keep restarting.
 
-    Source: operations guide, "Problema: API No Responde".
+    Source: operations guide, "API No Responde".
     """
     for name, each in services.services.told.items():
         evidence.note("state", each.said, subject=name)

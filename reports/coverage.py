@@ -14,7 +14,7 @@ Written by `python -m reports coverage` from the checks' own docstrings, the sys
 
 A clause is **automated** (the requirements that verify it, each one a check that can turn red), **signed off** (a person does it, and signs in time: UPKEEP-1), **not applicable** (with the reason), or **not yet** (with what it waits for).
 """  # noqa: E501 -- a paragraph of Markdown is one line
-_DEFECTS = "## Defects in the runbooks' own procedures\n\n| document | defect | remedy | turns red |\n|---|---|---|---|"
+_DEFECTS = "## Defects in the runbooks' own procedures\n\n| document | defect | remedy | requirements that look at it |\n|---|---|---|---|"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Clause:
 
 @dataclass(frozen=True)
 class Defect:
-    """What is wrong in a procedure of a runbook, what mends it, and the requirements that turn red meanwhile."""
+    """What is wrong in a procedure of a runbook, what mends it, and the requirements that look at it."""
 
     document: str
     found: str

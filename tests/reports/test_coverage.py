@@ -1,11 +1,13 @@
 """What became of each clause of the runbooks: the page is current, and nothing on it is answered by nothing."""
 
+import os
 from collections.abc import Mapping
 from datetime import timedelta
+from unittest import mock
 
 import pytest
 
-from reports.__main__ import CLAUSES
+from reports.__main__ import CLAUSES, COVERAGE, coverage_page
 from reports.catalogue import Row
 from reports.coverage import Clause, Defect, Document, Runbooks, as_markdown, read
 from reports.requirement import Requirement, Severity
@@ -53,6 +55,12 @@ def test_a_clause_that_is_not_there_cannot_be_cited() -> None:
 
 def test_a_defect_names_only_requirements_that_there_are() -> None:
     assert "| runbook | It lies. | Do not. | HEALTH-1 |" in page(Clause("runbook", "2", "x", later="y"))
+
+
+def test_the_page_is_current() -> None:
+    with mock.patch.dict(os.environ):  # the examples of variables stay within
+        expected = coverage_page()
+    assert COVERAGE.read_text(encoding="utf-8") == expected, "write it anew: python -m reports coverage"
 
 
 def test_every_defect_says_what_sees_it_and_what_mends_it() -> None:
