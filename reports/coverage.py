@@ -14,7 +14,7 @@ Written by `python -m reports coverage` from the checks' own docstrings, the sys
 
 A clause is **automated** (the requirements that verify it, each one a check that can turn red), **signed off** (a person does it, and signs in time: UPKEEP-1), **not applicable** (with the reason), or **not yet** (with what it waits for).
 """  # noqa: E501 -- a paragraph of Markdown is one line
-_DEFECTS = "## Defects in the runbooks' own procedures\n\n| document | defect | remedy | requirements that look at it |\n|---|---|---|---|"
+_DEFECTS = "## Defects in the runbooks' own procedures\n\n| document | defect | remedy | requirements that look at it |\n|---|---|---|---|"  # noqa: E501 -- as above
 
 
 @dataclass(frozen=True)

@@ -72,12 +72,17 @@ def test_nothing_said_is_taken_for_markup(pytester: pytest.Pytester, capsys: pyt
 
 
 @pytest.mark.parametrize(("count", "listed"), [(MOST_ROWS, MOST_ROWS), (MOST_ROWS + 1, 0)])
-def test_in_a_long_run_what_holds_is_counted_not_listed(
+def test_in_a_long_run_what_holds_is_told_by_family(
     pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str], count: int, listed: int
 ) -> None:
     results = [result("HEALTH-1", Outcome.PASSED, HELD, target=f"shop/{number}") for number in range(count - 1)]
     lines = printed(pytester, capsys, *results, result("SYNC-1", Outcome.BREACHED, SLOW))
     assert len([line for line in lines if line.startswith("HEALTH-1")]) == max(0, listed - 1)
+    told = [line for line in lines if line.startswith("Health ")]
+    assert [re.split(r" {2,}", line) for line in told] == (
+        [] if listed else [["Health", "shop", f"HEALTH-1 on {count - 1} targets", "passed"]]
+    )
+    assert row(lines, "SYNC-1")[-1] == "breached"
     assert len([line for line in lines if line.startswith("SYNC-1")]) == 1
     assert f"{count - 1} passed, 1 breached" in lines
 
