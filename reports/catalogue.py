@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.measure.units import shown
-from reports.requirement import Requirement, requirement_of
+from reports.requirement import FAMILIES, Requirement, requirement_of
 
 # What begins the parts of a check's "Source: " line, and a clause of that document in quotes or by its number.
 DOCUMENTS = ("operations guide", "runbook")
@@ -56,7 +56,7 @@ class CollectionError(Exception):
 
 
 def collected(rooms: Sequence[Path], *, systems: Path, names: Sequence[str]) -> tuple[Row, ...]:
-    """The requirements that the checks of some rooms verify, in pytest's order, as a run of these systems would.
+    """The requirements that the checks of some rooms verify, in the catalogue's order, as a run of these systems would.
 
     Raises:
         CollectionError: when pytest refuses, above all for a fault in a system file.
@@ -68,7 +68,12 @@ def collected(rooms: Sequence[Path], *, systems: Path, names: Sequence[str]) -> 
         code = pytest.main([*options, *map(str, rooms)], plugins=[gathered])
     if code != pytest.ExitCode.OK:
         raise CollectionError(said.getvalue().strip().removeprefix("ERROR: "))
-    return tuple(gathered.rows())
+    return tuple(sorted(gathered.rows(), key=_place))
+
+
+def _place(row: Row) -> tuple[int, int]:
+    """Where a requirement stands in the catalogue: by its family, then its number."""
+    return list(FAMILIES).index(row.requirement.family), int(row.requirement.id.rpartition("-")[2])
 
 
 class _Gathered:
