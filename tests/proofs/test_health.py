@@ -115,6 +115,24 @@ def test_certificate_is_of_an_unknown_authority(suite: Suite, serve: Serve) -> N
 
 
 @pytest.mark.proves("HEALTH-1")
+@pytest.mark.proves("HEALTH-2")
+def test_authority_of_the_hospital_is_trusted_where_it_is_declared(suite: Suite, lab: Lab) -> None:
+    with lab.tls.before(lab.comercial) as url:
+        suite.run("comercial-electrica", variables={"COMERCIAL_API_URL": url}).expect()
+        run = suite.run("comercial-electrica", variables={"COMERCIAL_API_URL": url, "COMERCIAL_TLS_AUTHORITY": ""})
+    run.expect(red=COMERCIAL_UNREACHED | {"HEALTH-5 api"})
+    assert "unable to get local issuer certificate" in run.said("HEALTH-1 api")
+
+
+@pytest.mark.proves("HEALTH-4")
+def test_authority_of_the_hospital_is_trusted_for_a_whole_transaction(suite: Suite, lab: Lab) -> None:
+    with lab.tls.before(lab.nocobase) as url:
+        suite.run("mira", variables={"MIRA_API_URL": url}).expect()
+        run = suite.run("mira", variables={"MIRA_API_URL": url, "MIRA_TLS_AUTHORITY": ""})
+    run.expect(red=MIRA_UNREACHED | {"HEALTH-5 nocobase"})
+
+
+@pytest.mark.proves("HEALTH-1")
 def test_name_is_not_found(suite: Suite) -> None:
     run = suite.run("comercial-electrica", variables={"COMERCIAL_API_URL": "http://api.comercial.invalid"})
     run.expect(red=COMERCIAL_UNREACHED)
@@ -298,4 +316,5 @@ def test_private_authority_is_not_declared(suite: Suite) -> None:
 @pytest.mark.proves("HEALTH-5")
 def test_file_of_the_authority_is_gone(suite: Suite) -> None:
     run = suite.run("mira", variables={"MIRA_TLS_AUTHORITY": "/nowhere/authority.pem"})
-    run.expect(grey={"HEALTH-5 nocobase"})
+    # Everything that is asked of this API, and the logs, which a request of ours must appear in.
+    run.expect(grey=MIRA_UNREACHED | {"HEALTH-5 nocobase", "ERRORS-1 nocobase", "TRAFFIC-1 nocobase"})
