@@ -24,5 +24,6 @@ def catalogue() -> dict[str, Row]:
     rows = {}
     for match in ROW.finditer((HOUSE / "docs" / "requirements.md").read_text(encoding="utf-8")):
         _, _, severity, every, gate, *_ = (cell.strip() for cell in match["cells"].split("|"))
+        assert match["id"] not in rows, f"{match['id']} stands there twice"
         rows[match["id"]] = Row(severity, parse_duration(every), frozenset(GATES[gate]))
     return rows

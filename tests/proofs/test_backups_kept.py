@@ -147,3 +147,20 @@ def test_what_a_recovery_needs_is_not_packed_or_empty_or_old(suite: Suite, lab: 
         run = suite.run("mira")
     old = {f"BACKUP-1 {WEEKLY}", "BACKUP-8 database", *JOB_OF[WEEKLY]}
     run.expect(red={"BACKUP-8 ui-schemas", "BACKUP-8 configuration", *old})
+
+
+@pytest.mark.proves("BACKUP-7")
+def test_there_is_no_copy(suite: Suite) -> None:
+    run = suite.run("comercial-electrica", variables={"COMERCIAL_BACKUPS_COPY": str(suite.temporary)})
+    run.expect(red={"BACKUP-7 daily-database"})
+
+
+@pytest.mark.proves("BACKUP-3")
+def test_one_is_half_the_size_of_those_before(suite: Suite, lab: Lab) -> None:
+    newest = lab.backups.daily_collections.newest
+    smaller = {"uploads/2026/consentimiento.pdf": b"%PDF-1.7\n"}
+    with lab.backups.daily_collections.exported_with({**smaller}):
+        assert newest.stat().st_size < 0.5 * lab.backups.daily_collections.files[-2].stat().st_size
+        run = suite.run("mira")
+    run.expect(red={f"BACKUP-3 {COLLECTIONS}"})
+    assert "at least" in run.said(f"BACKUP-3 {COLLECTIONS}")

@@ -1,8 +1,13 @@
 """DATABASE-1 to DATABASE-5 can fail."""
 
+import subprocess
+import time
+
 import pytest
 
+from fixtures.lab.database import MIRA
 from fixtures.lab.lab import Lab
+from tests.fixtures.debian_postgresql import running
 from tests.proofs.affected import COMERCIAL_API, COMERCIAL_DATABASE, MIRA_DATABASE, MIRA_SERVER, MIRA_SIGNED_IN
 from tests.proofs.conftest import Suite
 
@@ -113,3 +118,39 @@ def test_indexes_are_dropped_invalid_and_on_another_column(suite: Suite, lab: La
     assert "missing" in observed["index on onco_casos (estado)"]
     assert "idx_onco_casos_fecha (createdAt)" in observed["index on onco_casos (fecha_ingreso)"]
     assert observed["index on onco_episodios (caso_id)"] == "idx_onco_episodios_caso is there and invalid"
+
+
+@pytest.mark.proves("DATABASE-4")
+def test_dump_that_takes_long_is_no_fault(suite: Suite, lab: Lab) -> None:
+    limits = {'transaction = "15 min"': 'transaction = "1s"'}
+    with subprocess.Popen(lab.database.dump_argv(MIRA), stdout=subprocess.PIPE, env={}) as dump:
+        assert dump.stdout is not None
+        dump.stdout.read(1)  # nobody reads on: it waits, in its transaction
+        time.sleep(1)
+        run = suite.run("mira", limits=limits)
+        still_there = dump.poll() is None
+        dump.kill()
+    assert still_there
+    run.expect()
+
+
+COUNTED = """
+[[database]]
+name = "counted"
+url = "{url}"
+statements = {{ mean = "20ms", readings = "{folder}" }}
+"""
+
+
+@pytest.mark.needs("pg_ctlcluster")
+@pytest.mark.proves("DATABASE-3")
+def test_statement_is_slow_by_what_the_server_counted(suite: Suite) -> None:
+    with running() as server:
+        with server.connect() as opened:
+            opened.execute("CREATE EXTENSION pg_stat_statements")
+            for _ in range(20):
+                opened.execute("SELECT pg_sleep(0.03), 'Juana'")
+        run = suite.run("mira", also=COUNTED.format(url=server.url("tests"), folder=suite.folder))
+    run.expect(red={"DATABASE-3 counted"})
+    assert "pg_sleep(?)" in run.said("DATABASE-3 counted")
+    assert "Juana" not in run.output

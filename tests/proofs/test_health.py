@@ -2,6 +2,8 @@
 
 import socket
 import ssl
+import time
+from email.utils import formatdate
 
 import pytest
 import trustme
@@ -19,6 +21,7 @@ from tests.proofs.affected import (
 )
 from tests.proofs.conftest import Suite
 
+WELL = '{"status":"ok","database":"connected"}'
 IN_A_SECOND = {'timeout = "10s"': 'timeout = "1s"'}
 
 
@@ -318,3 +321,33 @@ def test_file_of_the_authority_is_gone(suite: Suite) -> None:
     run = suite.run("mira", variables={"MIRA_TLS_AUTHORITY": "/nowhere/authority.pem"})
     # Everything that is asked of this API, and the logs, which a request of ours must appear in.
     run.expect(grey=MIRA_UNREACHED | {"HEALTH-5 nocobase", "ERRORS-1 nocobase", "TRAFFIC-1 nocobase"})
+
+
+@pytest.mark.proves("HEALTH-5")
+def test_expired_cross_signature_beside_the_path_that_holds_is_no_fault(suite: Suite, lab: Lab) -> None:
+    with lab.tls.cross_signature_expired():
+        run = suite.run("comercial-electrica")
+    run.expect()
+
+
+@pytest.mark.proves("HEALTH-1")
+def test_status_is_500_and_comes_later_than_usual(suite: Suite, serve: Serve) -> None:
+    def answer(connection: socket.socket) -> None:
+        connection.recv(65536)
+        time.sleep(0.3)
+        head = f"HTTP/1.1 500 Oops\r\ndate: {formatdate(usegmt=True)}\r\ncontent-length: {len(WELL)}\r\n"
+        connection.sendall(f"{head}connection: close\r\n\r\n{WELL}".encode())
+
+    run = suite.run("comercial-electrica", variables={"COMERCIAL_API_URL": serve(answer)})
+    # It keeps another log than the one that is declared.
+    run.expect(red={"HEALTH-1 api"}, grey={"ERRORS-1 api"})
+    assert "500" in run.said("HEALTH-1 api")
+
+
+@pytest.mark.proves("HEALTH-1")
+def test_declared_redirect_is_judged_and_not_followed(suite: Suite, lab: Lab) -> None:
+    with lab.comercial.redirecting():
+        run = suite.run("comercial-electrica", limits={"status = 200": "status = 302"})
+    # Followed, it would have said 200 to the one, and shown a page to the other.
+    run.expect(red={"HEALTH-2 api"})
+    assert run.observed("HEALTH-1 api")["status"] == "302"

@@ -61,3 +61,12 @@ def test_api_does_not_date_its_answers(suite: Suite, lab: Lab) -> None:
         run = suite.run("comercial-electrica")
     run.expect(grey={"HOST-4 system"})
     assert "without a Date header" in run.said("HOST-4 system")
+
+
+@pytest.mark.skipif(not LabHost.may_mount(), reason="a small file system to fill takes CAP_SYS_ADMIN")
+@pytest.mark.proves("HOST-1")
+def test_disk_is_out_of_inodes(suite: Suite, lab: Lab) -> None:
+    with lab.host.out_of_inodes(lab.folder / "sesiones", used_percent=90) as folder:
+        run = suite.run("comercial-electrica", variables={"COMERCIAL_DISK": str(folder)})
+    run.expect(red={"HOST-1 server"})
+    assert f"inodes in use, {folder}" in run.said("HOST-1 server")

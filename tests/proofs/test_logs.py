@@ -81,3 +81,12 @@ def test_last_run_of_a_job_failed(suite: Suite, lab: Lab) -> None:
     ):
         run = suite.run("mira", also="".join(CODED.format(name=name) for name in ("mended", "failed", "silent")))
     run.expect(red={"LOGS-3 failed"}, grey={"LOGS-3 silent"})
+
+
+@pytest.mark.proves("LOGS-1")
+@pytest.mark.proves("LOGS-2")
+@pytest.mark.proves("LOGS-3")
+def test_folder_of_logs_is_a_file(suite: Suite, lab: Lab) -> None:
+    run = suite.run("mira", variables={"MIRA_LOGS": str(lab.nocobase_access.path)})
+    jobs = {f"LOGS-3 {job}" for job in ("connection-test", "check-sql-sync", "cleanup-old-logs")}
+    run.expect(grey=LOGS | jobs)

@@ -121,3 +121,12 @@ def test_folder_is_not_there(suite: Suite, lab: Lab) -> None:
     with lab.prisma.folder_gone():
         run = suite.run("comercial-electrica")
     run.expect(grey={"MIGRATE-1 prisma", "MIGRATE-3 prisma"})
+
+
+@pytest.mark.proves("MIGRATE-3")
+def test_folder_is_empty(suite: Suite) -> None:
+    empty = suite.folder / "migrations"
+    empty.mkdir()
+    run = suite.run("comercial-electrica", variables={"COMERCIAL_MIGRATIONS": str(empty)})
+    # No list of nothing to be done: whoever looks at another folder sees the same.
+    run.expect(grey={"MIGRATE-1 prisma", "MIGRATE-3 prisma"})

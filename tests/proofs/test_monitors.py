@@ -73,3 +73,16 @@ def test_the_vendor_does_not_answer(suite: Suite, lab: Lab) -> None:
     with lab.vendors.refusing():
         run = suite.run("comercial-electrica")
     run.expect(grey={"MONITOR-1 pingdom"})
+
+
+@pytest.mark.proves("MONITOR-1")
+@pytest.mark.proves("MONITOR-2")
+def test_monitor_has_never_run_and_a_rule_cannot_be_evaluated(suite: Suite, lab: Lab) -> None:
+    lab.vendors.rules.append(
+        {"name": "NoBackup", "type": "alerting", "health": "err", "state": "inactive", "alerts": []}
+    )
+    with lab.vendors.monitor(status=1):
+        run = suite.run("mira")
+    lab.vendors.rules.pop()
+    run.expect(red={"MONITOR-1 uptimerobot", "MONITOR-2 prometheus"})
+    assert "NoBackup" in run.said("MONITOR-2 prometheus")

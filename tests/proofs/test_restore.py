@@ -206,3 +206,23 @@ def test_backup_restores_into_a_container(suite: Suite, name: str) -> None:
     run = suite.run(SYSTEMS[name], rooms=DRILL, limits=limits, variables={"CONSTANCIA_RESTORE_SERVER": "container"})
     run.expect()
     assert "container" in run.observed(f"RESTORE-1 {name}")["restored into"]
+
+
+@pytest.mark.proves("RESTORE-1")
+def test_bit_flipped_in_a_compressed_one(suite: Suite, lab: Lab) -> None:
+    with lab.backups.daily_database.bit_flipped():
+        run = drilled(suite, DAILY)
+    run.expect(red=UNRESTORABLE[DAILY])
+
+
+HARMLESS = "CREATE SCHEMA public; SET setting_of_a_newer_server = 1;"
+
+
+@pytest.mark.proves("RESTORE-1")
+def test_errors_of_a_restore_are_told_apart(suite: Suite, lab: Lab) -> None:
+    with lab.backups.weekly_database.with_line(HARMLESS.replace("; ", ";\n")):
+        harmless = drilled(suite, WEEKLY)
+    with lab.backups.weekly_database.with_line("SELECT nobody_knows_this();"):
+        harmful = drilled(suite, WEEKLY)
+    harmless.expect()
+    harmful.expect(red={f"RESTORE-1 {WEEKLY}"})

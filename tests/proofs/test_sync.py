@@ -115,3 +115,10 @@ def test_the_source_says_that_it_has_no_rows(suite: Suite, lab: Lab) -> None:
     with lab.alma.emptied():
         run = suite.run("mira")
     run.expect(grey={"SYNC-3 alma"})
+
+
+@pytest.mark.proves("SYNC-1")
+def test_without_a_limit_twice_the_period_is_one(suite: Suite) -> None:
+    limits = {**ALL_ELSE_MAY_BE_OLD, 'within = "2h"': 'every = "1h"'}
+    suite.run("mira", limits=limits, later=timedelta(minutes=100)).expect()
+    suite.run("mira", limits=limits, later=timedelta(minutes=121)).expect(red={"SYNC-1 alma"})
