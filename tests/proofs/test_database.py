@@ -154,3 +154,18 @@ def test_statement_is_slow_by_what_the_server_counted(suite: Suite) -> None:
     run.expect(red={"DATABASE-3 counted"})
     assert "pg_sleep(?)" in run.said("DATABASE-3 counted")
     assert "Juana" not in run.output
+
+
+@pytest.mark.proves("DATABASE-1")
+def test_server_of_mira_is_stopped_and_the_canary_is_silent_too(suite: Suite, lab: Lab) -> None:
+    with lab.database.stopped(), lab.canary.stopped():
+        run = suite.run("mira")
+    # NocoBase is reached, and fails; on its host nothing listens.
+    run.expect(red=MIRA_SIGNED_IN | {"HOST-3 server"}, grey=MIRA_SERVER)
+
+
+@pytest.mark.proves("DATABASE-1")
+def test_our_password_for_mira_was_rotated(suite: Suite, lab: Lab) -> None:
+    with lab.database.password_rotated():
+        run = suite.run("mira")
+    run.expect(grey=MIRA_DATABASE)
