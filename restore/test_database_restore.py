@@ -37,6 +37,8 @@ def test_declared_tables_hold_what_is_expected(drill: Drill, report: DrillReport
         rows = report.rows_of(table)
         if expected.min is not None:
             evidence.at_least("restored rows", rows, limit=expected.min, unit="rows", subject=table)
+        if expected.max is not None:
+            evidence.at_most("restored rows", rows, limit=expected.max, unit="rows", subject=table)
         if expected.exact is not None:
             evidence.equal("restored rows", rows, expected=expected.exact, unit="rows", subject=table)
 

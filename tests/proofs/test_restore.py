@@ -173,7 +173,7 @@ def test_declared_table_was_gone(suite: Suite, lab: Lab, name: str) -> None:
 
 
 @pytest.mark.proves("RESTORE-3")
-@pytest.mark.parametrize("limit", ["min = 30000", "exact = 30000"])
+@pytest.mark.parametrize("limit", ["min = 30000", "exact = 30000", "min = 20000, max = 40000"])
 def test_half_of_a_declared_table_was_deleted(suite: Suite, lab: Lab, limit: str) -> None:
     limits = {"onco_episodios = { min = 1 }": f"onco_episodios = {{ {limit} }}"}
     suite.run("mira", rooms=DRILL, limits=limits).expect()
@@ -226,3 +226,11 @@ def test_errors_of_a_restore_are_told_apart(suite: Suite, lab: Lab) -> None:
         harmful = drilled(suite, WEEKLY)
     harmless.expect()
     harmful.expect(red={f"RESTORE-1 {WEEKLY}"})
+
+
+@pytest.mark.proves("RESTORE-3")
+def test_declared_table_holds_more_than_it_may(suite: Suite) -> None:
+    limits = {"onco_episodios = { min = 1 }": "onco_episodios = { min = 1, max = 29999 }"}
+    run = suite.run("mira", rooms=DRILL, limits=limits)
+    run.expect(red={"RESTORE-3 weekly-database"})
+    assert "at most 29" in run.said("RESTORE-3 weekly-database")

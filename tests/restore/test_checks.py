@@ -97,6 +97,8 @@ def test_what_could_not_be_looked_at_is_not_known_to_be_left(whole: DrillReport)
     [
         ({"User": {"min": 500}}, ""),
         ({"User": {"min": 501}}, "at least 501 rows"),
+        ({"User": {"max": 500}}, ""),
+        ({"User": {"min": 400, "max": 499}}, "at most 499 rows"),
         ({"User": {"exact": 500}}, ""),
         ({"User": {"exact": 499}}, "exactly 499 rows"),
         ({"app.empty": {"exact": 0}}, ""),
