@@ -3,6 +3,7 @@
 import pytest
 
 from fixtures.lab.lab import Lab
+from tests.proofs.affected import BACKUPS, RECOVERED_FROM
 from tests.proofs.conftest import Suite
 
 # A job whose log says what code each run ended with, as a wrapper around it would.
@@ -69,7 +70,7 @@ def test_jobs_did_not_run(suite: Suite, lab: Lab) -> None:
     ):
         run = suite.run("mira")
     jobs = {f"LOGS-3 {job}" for job in ("connection-test", "check-sql-sync", "cleanup-old-logs", "backup-collections")}
-    run.expect(red=jobs | {"BACKUP-1 daily-collections", "BACKUP-2 daily-collections"})
+    run.expect(red=jobs | BACKUPS["daily-collections"] | RECOVERED_FROM["daily-collections"])
 
 
 @pytest.mark.proves("LOGS-3")
