@@ -3,6 +3,7 @@
 from fixtures.asked_backup import AskedBackup
 from fixtures.backups import BackupSet
 from fixtures.collections_archive import CollectionsArchive
+from fixtures.newest_archive import NewestArchive
 from fixtures.protection import Protection
 from fixtures.recovery import RecoveryItem
 from fixtures.retention import Retention
@@ -20,12 +21,12 @@ def test_newest_backup_is_recent(backups: BackupSet, evidence: Evidence) -> None
 
 
 @requirement("BACKUP-2", severity="P1", every="1 day")
-def test_newest_backup_is_whole(backups: BackupSet, evidence: Evidence) -> None:
+def test_newest_backup_is_whole(newest_archive: NewestArchive, evidence: Evidence) -> None:
     """The newest backup is whole: it decodes to its last byte, ends as it should, and agrees with its checksum file.
 
     Source: operations guide, "Revisar backups exitosos"; ours: its backup scripts report success whatever happened.
     """
-    newest, archive = backups.newest(), backups.newest_archive()
+    newest, archive = newest_archive.file, newest_archive.archive
     evidence.equal("bytes read", archive.size, expected=newest.size, unit="bytes", subject=newest.name)
     evidence.note("SHA-256", archive.sha256, subject=newest.name)
     evidence.note("rows in it", sum(archive.rows.values()), subject=newest.name)
