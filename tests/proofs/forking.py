@@ -7,11 +7,11 @@ that is forked; whether it all works in a process of its own is shown by the pro
 import importlib
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
@@ -62,10 +62,20 @@ class Forking:
         requests.write(f"{json.dumps(asked)}\n")
         requests.flush()
         child = int(answers.readline())
-        if not select.select([answers], [], [], longest)[0]:
+        too_long = threading.Event()
+
+        def end() -> None:
+            too_long.set()
             os.kill(child, signal.SIGKILL)
+
+        timer = threading.Timer(longest, end)
+        timer.start()
+        # Read in any case: what is left unread would be taken for the next run's.
+        exit_code = int(answers.readline())
+        timer.cancel()
+        if too_long.is_set():
             raise TimeoutError(f"the run did not end within {longest:g} s:\n{output.read_text(encoding='utf-8')}")
-        return int(answers.readline())
+        return exit_code
 
 
 def main() -> None:
