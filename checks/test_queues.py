@@ -30,4 +30,4 @@ def test_queues_are_being_worked_off(queue: JobQueues, evidence: Evidence) -> No
         if each.workers is not None:
             evidence.at_least("workers", each.workers, limit=queue.workers_limit, subject=each.name)
     evidence.judge()
-    queue.vouch_for_workers()
+    queue.vouch_for_progress()
