@@ -253,8 +253,15 @@ class Judge:
         if any(each not in evidence.measurements for each in failed):
             evidence.measurements.extend(failed)
         if outcome is Outcome.BREACHED:
-            evidence.attachments.update(self._diagnose(item))
+            evidence.attachments.update(self._diagnosed(item))
         return self._result(item, outcome, "\n".join(said))
+
+    def _diagnosed(self, item: pytest.Item) -> Mapping[str, str]:
+        """What is attached to a breach; where gathering it fails, that must not hide the breach."""
+        try:
+            return self._diagnose(item)
+        except Exception as error:  # noqa: BLE001 -- whatever it is
+            return {"diagnostics": f"not known: {type(error).__name__} while they were gathered"}
 
     def _result(self, item: pytest.Item, outcome: Outcome, said: str = "") -> Result:
         row = requirement_of(item)
