@@ -67,11 +67,14 @@ class World:
     silence: str | None = None
     raised: list[BaseException] = field(default_factory=list)
     diagnosed: list[str] = field(default_factory=list)
+    fault: Exception | None = None
 
     def diagnose(self, item: pytest.Item) -> dict[str, str]:
         """Remembers what it was asked about."""
         self.diagnosed.append(item.name)
-        return {"diagnostics: host": "load 9.1"}
+        if self.fault is not None:
+            raise self.fault
+        return {"diagnostics": "host app\n  load 9.1"}
 
 
 @pytest.fixture
@@ -167,6 +170,13 @@ def test_a_breach_that_a_noun_raises_keeps_the_evidence_before_it(judged: Judged
 def test_only_a_breach_is_diagnosed(judged: Judged, world: World) -> None:
     judged("pass", "raise Breach('a', observed='b', limit='c')", "raise Unverified('a', came_back='b', remedy='c')")
     assert [each.partition("[")[0] for each in world.diagnosed] == ["test_01"]
+
+
+def test_a_breach_stays_one_where_gathering_diagnostics_fails(judged: Judged, world: World) -> None:
+    world.fault = OSError("out of memory, password=s3cret-super")
+    (found,) = judged("raise Breach('status', observed='503', limit='200')")
+    assert found.outcome is Outcome.BREACHED
+    assert "s3cret" not in found.message
 
 
 def test_unverified_says_what_to_do(judged: Judged) -> None:
