@@ -27,7 +27,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m reports", description="Records, and what is verified")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     html = commands.add_parser("html", help="make one HTML file of Allure results, to open from disk")
-    html.set_defaults(run=_html)
     html.add_argument("results", type=Path, help="the folder given to pytest as --alluredir")
     html.add_argument(
         "-o",
