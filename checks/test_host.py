@@ -12,12 +12,9 @@ def test_file_systems_have_room(room: Host, evidence: Evidence) -> None:
     Source: operations guide, "Revisar espacio en disco"; runbook 2 Disco / memoria.
     """
     for path, each in room.file_systems.told.items():
-        subject = each.seen_as(path)
-        evidence.at_most("bytes in use", each.used_percent, limit=room.used, unit="%", subject=subject)
-        if each.inodes:
-            evidence.at_most("inodes in use", each.inodes_used_percent, limit=room.used, unit="%", subject=subject)
-        else:
-            evidence.note("inodes in use", "this file system counts none", subject=subject)
+        for what, percent in each.in_use.items():
+            evidence.at_most(f"{what} in use", percent, limit=room.used, unit="%", subject=each.seen_as(path))
+        evidence.note("inodes", each.inodes, subject=each.seen_as(path))
     evidence.none_of("file systems that cannot be read", room.file_systems.faults, subject=room.name)
     evidence.judge()
     room.file_systems.require_told()
