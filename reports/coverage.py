@@ -125,5 +125,7 @@ def _answer(clause: Clause, ids: Sequence[str], state: Mapping[str, str], tasks:
 
 
 def _defect(defect: Defect, known: set[str]) -> str:
-    ids = ", ".join(each for each in defect.seen_by if each in known)
-    return f"| {defect.document} | {defect.found} | {defect.remedy} | {ids} |"
+    unknown = set(defect.seen_by) - known
+    if unknown:
+        raise ValueError(f"no check verifies {sorted(unknown)}, which would look at: {defect.found}")
+    return f"| {defect.document} | {defect.found} | {defect.remedy} | {', '.join(defect.seen_by)} |"

@@ -20,7 +20,7 @@ def page(clause: Clause, state: Mapping[str, str] = DECLARED, tasks: Mapping[str
     runbooks = Runbooks(
         [Document("runbook", "shop", "The shop")],
         [Clause("runbook", "1.1", "it answers"), clause],
-        [Defect("runbook", "It lies.", "Do not.", ["HEALTH-1", "LOGS-9"])],
+        [Defect("runbook", "It lies.", "Do not.", ["HEALTH-1"])],
     )
     return as_markdown(runbooks, [ROW], {"shop": state}, {"shop": tasks or {}})
 
@@ -55,6 +55,9 @@ def test_a_clause_that_is_not_there_cannot_be_cited() -> None:
 
 def test_a_defect_names_only_requirements_that_there_are() -> None:
     assert "| runbook | It lies. | Do not. | HEALTH-1 |" in page(Clause("runbook", "2", "x", later="y"))
+    runbooks = Runbooks([], [Clause("runbook", "1.1", "it")], [Defect("runbook", "It lies.", "Do not.", ["LOGS-9"])])
+    with pytest.raises(ValueError, match="LOGS-9"):
+        as_markdown(runbooks, [ROW], {}, {})
 
 
 def test_the_page_is_current() -> None:
