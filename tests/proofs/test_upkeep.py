@@ -10,7 +10,9 @@ from fixtures.lab.lab import Lab
 from tests.proofs.affected import CHECKED
 from tests.proofs.conftest import HOUSE, Suite
 
-SIGNED = {system: {each for each in names if each.startswith("UPKEEP-1")} for system, names in CHECKED.items()}
+# Tasks, and the confirmations of alert channels.
+BY_SIGNING = ("UPKEEP-1", "ALERT-1")
+SIGNED = {system: {each for each in names if each.startswith(BY_SIGNING)} for system, names in CHECKED.items()}
 CONTACTS = {"UPKEEP-2 devops-lead", "UPKEEP-2 dba", "UPKEEP-2 infrastructure", "UPKEEP-2 product-owner"}
 
 
@@ -39,7 +41,7 @@ def test_daily_task_was_left_undone_until_somebody_signs(suite: Suite, lab: Lab)
         undone = suite.run("comercial-electrica")
         subprocess.run(command, cwd=HOUSE, env={**os.environ, **lab.environment}, check=True, timeout=30)
         done = suite.run("comercial-electrica")
-    undone.expect(red=SIGNED["comercial-electrica"])
+    undone.expect(red={"UPKEEP-1 review-alerts"})
     done.expect()
 
 
