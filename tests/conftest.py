@@ -86,8 +86,9 @@ def serve() -> Iterator[Serve]:
                 connection, _ = listener.accept()
                 connection.settimeout(10)
                 opened.append(connection)
-                handlers.append(threading.Thread(target=handle, args=(handler, connection), daemon=True))
-                handlers[-1].start()
+                started = threading.Thread(target=handle, args=(handler, connection), daemon=True)
+                started.start()
+                handlers.append(started)
 
     def start(handler: Handler) -> str:
         listener = socket.create_server(("127.0.0.1", 0))

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reports.requirement import FAMILIES
+
 if TYPE_CHECKING:
     from tests.conftest import OperatorsFolder
 
@@ -212,8 +214,7 @@ def test_every_chosen_system_is_verified(operator: "OperatorsFolder") -> None:
 
 def test_beside_the_suites_own_checks(operator: "OperatorsFolder") -> None:
     """As the documentation shows it: the suite's folders and the operator's on one line."""
-    families = ("HEALTH", "LATENCY", "DATABASE", "CACHE", "SYNC", "MIGRATE", "BACKUP", "RESTORE")
-    reasons = ", ".join(f'"{family}-*" = "has none"' for family in families)
+    reasons = ", ".join(f'"{family}-*" = "has none"' for family in FAMILIES)
     operator.system("shop", f"not_applicable = {{ {reasons} }}")
     operator.check("fine", PASSING)
     run = operator.run("checks")
