@@ -91,7 +91,7 @@ def _sign_off(chosen: argparse.Namespace) -> int:
     except (SigningError, SystemFileError) as reason:
         return _refuse(f"Nothing was signed: {reason}")
     _say(f"Signed in {path}: {signed.task}, by {signed.by}, {signed.at:%Y-%m-%d %H:%M} UTC.")
-    _say("It is under version control: commit it.")
+    _say("Keep it under version control, and commit it.")
     return 0
 
 

@@ -47,7 +47,7 @@ class ClosingTable:
 
         results = list(self._keeper.ledger.results().values())
         for outcome in (Outcome.UNVERIFIED, Outcome.BREACHED):
-            messages = [each.message for each in results if each.outcome is outcome]
+            messages = [each.message for each in sorted(results, key=_urgency) if each.outcome is outcome]
             if messages:
                 terminalreporter.section(f"{len(messages)} {outcome}", bold=True)
                 terminalreporter.write_line("\n\n".join(messages))
@@ -101,6 +101,11 @@ def _order(result: Result) -> tuple[int, str, int, int, str]:
     return GRAVITY.index(result.outcome), system, known, int(number) if number.isdigit() else 0, result.target
 
 
+def _urgency(result: Result) -> tuple[str, bool]:
+    """The gravest severity first, and within it what others need: the database and the cache."""
+    return result.severity, not result.requirement.startswith(("DATABASE-", "CACHE-"))
+
+
 def _figures(result: Result) -> list[tuple[str, str]]:
     """What was observed and its limit: each measurement held to one, or the reason where that is what counts."""
     held = [each for each in result.measurements if each.comparison]
@@ -109,10 +114,11 @@ def _figures(result: Result) -> list[tuple[str, str]]:
     if result.outcome is Outcome.BREACHED:
         held = [each for each in held if not each.holds]
     names = [each.what for each in held]
+    waiver = [(line.strip(), "") for line in result.message.splitlines() if result.outcome is Outcome.WAIVED][-1:]
     return [
         (
             f"{each.what}{f', {each.subject}' if names.count(each.what) > 1 else ''}: {each.observed_text}",
             each.limit_text,
         )
         for each in held
-    ]
+    ] + waiver

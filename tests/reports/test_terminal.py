@@ -63,6 +63,26 @@ def test_each_check_run_has_its_row_and_the_gravest_is_last(
     assert "2 passed, 1 breached, 1 unverified, 1 waived, 1 not applicable" in lines
 
 
+def test_a_waived_row_says_by_whom_and_until_when(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "WAIVED SYNC-1\n  time\n  waived until 2026-12-31, by DBA: index rebuild"
+    waived = Result("SYNC-1", "P2", "shop/web", "It is.", Outcome.WAIVED, (SLOW,), said)
+    lines = printed(pytester, capsys, waived)
+    assert any("waived until 2026-12-31, by DBA: index rebuild" in line for line in lines)
+
+
+def test_the_gravest_breach_is_told_first_and_what_others_need_before_them(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def breach(requirement: str, severity: str) -> Result:
+        return Result(requirement, severity, "shop/web", "It is.", Outcome.BREACHED, (SLOW,), f"BREACHED {requirement}")
+
+    end(pytester, breach("ACCESS-1", "P2"), breach("HEALTH-1", "P1"), breach("DATABASE-1", "P1"))
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("BREACHED")]
+    assert told == ["BREACHED DATABASE-1", "BREACHED HEALTH-1", "BREACHED ACCESS-1"]
+
+
 def test_nothing_said_is_taken_for_markup(pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]) -> None:
     odd = Measurement("[bold]what[/]", "[/] [red]x", comparison="exactly", limit="[link=x]y")
     lines = printed(pytester, capsys, result("HEALTH-1", Outcome.PASSED, odd, target="shop/[x]"))
