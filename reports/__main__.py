@@ -129,14 +129,16 @@ def _told(folder: Path, names: Sequence[str]) -> "tuple[Sequence[Row], State, Ta
         name: {row.requirement.id: _state(system, row.requirement.id, row.targets[name]) for row in catalogue}
         for name, system in systems.items()
     }
-    tasks = {name: {each.source: each.name for each in getattr(system, "task", ())} for name, system in systems.items()}
+    tasks = {name: {each.source: each.name for each in system.task} for name, system in systems.items()}
     return catalogue, states, tasks
 
 
 def _state(system: "System", requirement_id: str, targets: Sequence[str]) -> str:
     if reason := system.not_applicable(requirement_id):
         return f"not applicable: {reason}"
-    return "nothing declared: unverified" if targets == ["-"] else f"declared: {', '.join(targets)}"
+    from fixtures.targets import NONE_DECLARED
+
+    return "nothing declared: unverified" if targets == [NONE_DECLARED] else f"declared: {', '.join(targets)}"
 
 
 def _examples(file: Path) -> Mapping[str, str]:
