@@ -74,7 +74,7 @@ def run(path: Path, declared: RestoreDeclared, *, swept: tuple[str, ...] = ()) -
             major = archive.major
     except Breach as damage:
         return drill.report(sha256=_digest(path), damage=damage)
-    if "connect" in archive.dump.commands:
+    if "connect" in archive.dumps[0].commands:
         raise Unverified(
             f"restoring {path.name}",
             came_back="it makes its database itself (pg_dump --create), and a drill restores into its own",
@@ -225,10 +225,10 @@ def _prepare(server: ThrowawayServer, archive: Archive) -> tuple[tuple[str, ...]
     """
     roles = [
         each
-        for each in archive.dump.roles
+        for each in archive.dumps[0].roles
         if not each.startswith("pg_") and each not in (ADMINISTRATOR, RESTORER, COUNTER)
     ]
-    encoding = archive.dump.encoding if ENCODINGS.fullmatch(archive.dump.encoding) else "UTF8"
+    encoding = archive.dumps[0].encoding if ENCODINGS.fullmatch(archive.dump.encoding) else "UTF8"
     if server.holds_superuser:
         made = [f"CREATE ROLE {name} SUPERUSER {login};" for name, login in _logins(roles)]
         extensions = []
@@ -240,7 +240,7 @@ def _prepare(server: ThrowawayServer, archive: Archive) -> tuple[tuple[str, ...]
         made += [f"GRANT pg_read_all_data, pg_write_all_data TO {_everywhere(each)};" for each in roles]
         extensions = [
             f"CREATE EXTENSION IF NOT EXISTS {_everywhere(name)} SCHEMA public;"
-            for name, schema in archive.dump.extensions.items()
+            for name, schema in archive.dumps[0].extensions.items()
             if schema == "public" and name in EMBEDDED_EXTENSIONS
         ]
     script = PREPARE.format(
@@ -269,7 +269,7 @@ def _missing_extensions(
     server: ThrowawayServer, archive: Archive, offered: set[str], declared: RestoreDeclared
 ) -> Unverified | None:
     """The reason not to begin: an extension that the server does not have is the image's fault, not the backup's."""
-    missing = sorted(set(archive.dump.extensions) - offered)
+    missing = sorted(set(archive.dumps[0].extensions) - offered)
     if not missing:
         return None
     image = f'images = {{ {archive.major} = "IMAGE" }}'
@@ -339,7 +339,7 @@ def _counted(server: ThrowawayServer, archive: Archive) -> tuple[tuple[Complaint
     """Count every table exactly, as a role that no policy hides a row from."""
     user = ADMINISTRATOR if server.holds_superuser else COUNTER
     # Names in a database without an encoding are bytes: taken for UTF8, the server would refuse them.
-    encoding = "SQL_ASCII" if archive.dump.encoding == "SQL_ASCII" else "UTF8"
+    encoding = "SQL_ASCII" if archive.dumps[0].encoding == "SQL_ASCII" else "UTF8"
     listed = _sql(server, TABLES, user=user, encoding=encoding)
     # Whole lines; JSON has every line feed of a name escaped, and no other character ends a line.
     tables = [json.loads(line) for line in listed.out.split("\n")[:-1]]

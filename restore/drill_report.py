@@ -83,7 +83,7 @@ class DrillReport:
         yield "SHA-256 of the backup", self.sha256, ""
         if self.archive is not None:
             yield "size of the backup", self.archive.size, "bytes"
-            yield "written by pg_dump", self.archive.dump.dump_version, ""
+            yield "written by pg_dump", self.archive.dump_version, ""
             yield "content unproven", self.archive.unproven or "no: a recorded digest or its own checksums agree", ""
         yield "restored into", self.server or "nothing", ""
         yield "isolation", ", ".join(self.isolation) or "none needed", ""
@@ -116,7 +116,7 @@ class DrillReport:
         tables = [each for each in {**dumped, **found} if each in dumped or self._fills_itself(each)]
         if not tables:
             raise Breach("tables in the dump", observed="none", limit="at least one", subject=self.file)
-        if uncounted := archive.dump.uncounted:
+        if uncounted := [table for each in archive.dumps for table in each.uncounted]:
             raise Unverified(
                 f"counting the rows in {self.file}",
                 came_back=f"it fills {', '.join(uncounted)} by statements whose rows cannot be counted",

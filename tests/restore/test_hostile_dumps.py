@@ -71,7 +71,7 @@ def test_commands_of_psql_are_refused(
     reader = DumpReader()
     reader.feed(hostile)
     # Taken for pg_dump's own, so that psql is left alone with them.
-    monkeypatch.setattr(archive, "OWN_COMMANDS", frozenset(reader.finish().commands))
+    monkeypatch.setattr(archive, "OWN_COMMANDS", frozenset(reader.finish()[0].commands))
     report = driller.hold(hostile)
     refused = [each.count for each in report.complaints if "backslash commands are restricted" in each.text]
     assert refused[0] >= 2 * len(COMMANDS)  # the dump has them twice
