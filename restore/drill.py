@@ -228,7 +228,7 @@ def _prepare(server: ThrowawayServer, archive: Archive) -> tuple[tuple[str, ...]
         for each in archive.dumps[0].roles
         if not each.startswith("pg_") and each not in (ADMINISTRATOR, RESTORER, COUNTER)
     ]
-    encoding = archive.dumps[0].encoding if ENCODINGS.fullmatch(archive.dump.encoding) else "UTF8"
+    encoding = archive.dumps[0].encoding if ENCODINGS.fullmatch(archive.dumps[0].encoding) else "UTF8"
     if server.holds_superuser:
         made = [f"CREATE ROLE {name} SUPERUSER {login};" for name, login in _logins(roles)]
         extensions = []

@@ -174,6 +174,6 @@ def test_only_a_backup_that_is_not_there_is_no_backup(
 
 def test_dump_without_a_table_is_no_pass(whole: DrillReport) -> None:
     assert whole.archive is not None
-    bare = replace(whole.archive, contents=replace(whole.archive.dump, rows={}))
+    bare = replace(whole.archive, dumps=(replace(whole.archive.dumps[0], rows={}),))
     report = replace(whole, archive=bare, restored=Restored())
     assert set(judged(report)) == {"RESTORE-2", "RESTORE-3"}
