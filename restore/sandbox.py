@@ -1,0 +1,198 @@
+"""What a drill finds in a throwaway server: the roles and databases that it makes there, and what it asks of them."""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from fixtures.archive import Archive
+from fixtures.measure.dump import Contents
+from fixtures.measure.restore_messages import Complaint, Harm, complaints
+from reports.requirement import Unverified
+from restore.server import ADMINISTRATOR, Finished, ThrowawayServer
+
+RESTORER = "constancia_restorer"
+READER = "constancia_reader"  # asks where the sandbox holds no superuser: what a dump slips in gains nothing by it
+DATABASE = "drill"  # where a dump goes that does not say how its database is called
+ALWAYS_THERE = ("postgres", "template1")
+EMBEDDED_EXTENSIONS = ("plpgsql", "vector")  # whose code we know to come with the wheel
+SOON = 60.0  # seconds that a small statement may take
+# What PostgreSQL takes as a database's encoding; a dump in any other is converted to UTF8.
+ENCODINGS = re.compile(
+    r"UTF8|SQL_ASCII|LATIN\d+|WIN\d+|KOI8[RU]|ISO_8859_[5-8]|EUC_(JP|CN|KR|TW|JIS_2004)|MULE_INTERNAL", re.ASCII
+)
+# Letters beyond ASCII are letters to CHECK constraints and indexes only where the locale says so.
+MAKE_DATABASE = """
+SELECT pg_catalog.format('CREATE DATABASE %I OWNER {restorer} TEMPLATE template0 ENCODING {encoding}'
+    ' LC_COLLATE ''C'' LC_CTYPE %L', {name}, CASE WHEN '{encoding}' = 'UTF8' AND EXISTS (SELECT FROM
+    pg_catalog.pg_collation WHERE collname = 'C.utf8') THEN 'C.UTF-8' ELSE 'C' END) \\gexec
+"""
+OFFERED = "SELECT name FROM pg_catalog.pg_available_extensions;"
+
+
+class NoAnswerError(Exception):
+    """The restored database does not answer a question of ours; the message says what it said, without values."""
+
+
+class Sandbox:
+    """The roles and databases of a drill in a server that is running.
+
+    Args:
+        server: it.
+        archive: the backup that will be restored into it.
+
+    Attributes:
+        roles: the dump's that `prepare` made, because a dump names roles and does not bring them.
+        offered: the extensions that the server has.
+    """
+
+    def __init__(self, server: ThrowawayServer, archive: Archive) -> None:
+        self.server = server
+        self.roles: tuple[str, ...] = ()
+        self.offered: frozenset[str] = frozenset()
+        self._archive = archive
+
+    @property
+    def filled(self) -> Sequence[Contents]:
+        """The parts of the dump that are databases; of a dump of one database that one."""
+        return [each for each in self._archive.dumps if each.database] or self._archive.dumps[:1]
+
+    def home(self, part: Contents) -> str:
+        """The database that a part of the dump is restored in."""
+        if part.makes_databases or (not part.database and part not in self.filled):
+            return ALWAYS_THERE[0]
+        return part.database or DATABASE
+
+    def shown(self, part: Contents, table: str) -> str:
+        """How a table of a part is called where there may be several databases."""
+        return f"{part.database}/{table}" if len(self.filled) > 1 else table
+
+    def prepare(self) -> None:
+        """Make the restoring role, the roles that the dump names, and the databases.
+
+        Which rights the dump's roles had besides those on its tables it does not say: they get all that the sandbox
+        allows, because lacking one is no fault of the backup.
+
+        Raises:
+            Unverified: when the server does not let us.
+        """
+        named = {role for each in self._archive.dumps for role in each.roles}
+        ours = (ADMINISTRATOR, RESTORER, READER)
+        self.roles = tuple(sorted(each for each in named if not each.startswith("pg_") and each not in ours))
+        databases = {self.home(each): each for each in self.filled}
+        made = [
+            *self._made_roles(),
+            *(_made_database(name, each) for name, each in databases.items() if name not in ALWAYS_THERE),
+            OFFERED,
+        ]
+        self.offered = frozenset(self._required("\n".join(made), ALWAYS_THERE[0]).splitlines())
+        for name, each in databases.items():
+            self._required("\n".join(["GRANT ALL ON SCHEMA public TO PUBLIC;", *self._made_extensions(each)]), name)
+
+    def sql(
+        self,
+        statements: str,
+        *,
+        database: str,
+        user: str = ADMINISTRATOR,
+        encoding: str = "UTF8",
+        seconds: float = SOON,
+    ) -> Finished:
+        """Run statements of ours, unaligned, without headers.
+
+        A dump can set parameters of its database for everybody: what an operator in our queries means, and who we are,
+        is therefore said as the session begins, which goes before such a setting.
+        """
+        text = statements.encode(errors="surrogateescape")
+        script = self.server.put("statements.sql", iter([text]), len(text))
+        ours = "-c search_path=pg_catalog -c role=none -c row_security=on -c default_transaction_read_only=off"
+        name = "'" + database.replace("\\", "\\\\").replace("'", "\\'") + "'"
+        entry = f"host={self.server.socket_dir} user={user} dbname={name} client_encoding={encoding} options='{ours}'"
+        return self.server.run("psql", "-X", "-A", "-t", "-q", "-d", entry, "-f", script, seconds=seconds)
+
+    def ask(self, part: Contents, queries: str, *, seconds: float = SOON) -> list[Any]:
+        """Ask the restored database of a part, as a role that no policy hides a row from.
+
+        Args:
+            part: of the dump.
+            queries: SQL statements with a semicolon each; every row of their answers is one JSON text.
+            seconds: that all of them may take.
+
+        Returns:
+            What the rows hold.
+
+        Raises:
+            NoAnswerError: when one of them fails, or they take longer.
+            Unverified: when the server is gone.
+        """
+        # Names in a database without an encoding are bytes: taken for UTF8, the server would refuse them.
+        encoding = "SQL_ASCII" if part.encoding == "SQL_ASCII" else "UTF8"
+        told = self.sql(queries, database=self.home(part), user=self.reader, encoding=encoding, seconds=seconds)
+        if said := faults(told, seconds):
+            raise NoAnswerError("; ".join(each.text for each in said))
+        # Whole lines; JSON has every line feed of a name escaped, and no other character ends a line.
+        return [json.loads(line) for line in told.out.split("\n")[:-1]]
+
+    @property
+    def reader(self) -> str:
+        """The role that asks."""
+        return ADMINISTRATOR if self.server.holds_superuser else READER
+
+    def _made_roles(self) -> list[str]:
+        logins = [(RESTORER, "LOGIN"), *((identifier(each), "NOLOGIN") for each in self.roles)]
+        if self.server.holds_superuser:
+            return [f"CREATE ROLE {name} SUPERUSER {login};" for name, login in logins]
+        made = [f"CREATE ROLE {name} NOSUPERUSER BYPASSRLS {login};" for name, login in logins]
+        made += [f"CREATE ROLE {READER} NOSUPERUSER BYPASSRLS LOGIN;", f"GRANT pg_read_all_data TO {READER};"]
+        # It can hand things over only to roles that it is a member of, and make only extensions that trust it.
+        made += [f"GRANT {identifier(each)} TO {RESTORER};" for each in self.roles]
+        return made + [f"GRANT pg_read_all_data, pg_write_all_data TO {identifier(each)};" for each in self.roles]
+
+    def _made_extensions(self, part: Contents) -> list[str]:
+        if self.server.holds_superuser:
+            return []
+        return [
+            f"CREATE EXTENSION IF NOT EXISTS {identifier(name)} SCHEMA public;"
+            for name, schema in part.extensions.items()
+            if schema == "public" and name in EMBEDDED_EXTENSIONS
+        ]
+
+    def _required(self, statements: str, database: str) -> str:
+        finished = self.sql(statements, database=database)
+        if finished.err or finished.code:
+            raise Unverified(
+                "preparing the throwaway database",
+                came_back=finished.err.strip()[:300] or f"psql ended with code {finished.code} and without a word",
+                remedy=f"See whether {self.server.description} is a PostgreSQL that works",
+            )
+        return finished.out
+
+
+def faults(finished: Finished, seconds: float) -> tuple[Complaint, ...]:
+    """What went wrong in statements of ours.
+
+    Args:
+        finished: how psql ended.
+        seconds: that they were given.
+    """
+    found = complaints(finished.err, superuser=True)
+    if finished.timed_out:
+        found = (*found, Complaint(Harm.HARMFUL, f"given up after {seconds:.0f} s", 1))
+    if finished.cut:
+        found = (*found, Complaint(Harm.HARMFUL, "a longer answer than can be taken", 1))
+    return found
+
+
+def identifier(*names: str) -> str:
+    """A name in SQL with every identifier quoted, so that no keyword is in the way."""
+    return ".".join('"' + each.replace('"', '""') + '"' for each in names)
+
+
+def literal(text: str) -> str:
+    """A text in SQL, whatever it holds."""
+    return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def _made_database(name: str, part: Contents) -> str:
+    encoding = part.encoding if ENCODINGS.fullmatch(part.encoding) else "UTF8"
+    return MAKE_DATABASE.format(restorer=RESTORER, encoding=encoding, name=literal(name))
