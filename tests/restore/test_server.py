@@ -1,17 +1,114 @@
-"""A throwaway server of the wheel is of a version that reads the dump."""
+"""A throwaway server of the wheel: of a version that reads the dump, launched at once, and gone when it is left."""
 
-import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from fixtures.embedded import TREES
 from reports.requirement import Unverified
-from tests.restore.conftest import Driller
-from tests.restore.dumps import Dumps
+from restore.leftovers import Lease, processes_in
+from restore.server import ADMINISTRATOR, EmbeddedThrowaway, version_told
 
 
-def test_version_that_the_wheel_does_not_bring_needs_a_container(dumps: Dumps, embedded_driller: Driller) -> None:
-    assert max(TREES) < 19
-    newer = re.sub(rb"by pg_dump version \S+", b"by pg_dump version 19.1", dumps.text())
-    with pytest.raises(Unverified, match="Let the drill use a container"):
-        embedded_driller.hold(newer)
+@contextmanager
+def launched(needed: int = 16) -> Iterator[EmbeddedThrowaway]:
+    """A server of the wheel that was launched, and is gone in the end."""
+    with Lease(container=False) as lease:
+        server = EmbeddedThrowaway(needed, lease.folder)
+        try:
+            server.launch()
+            yield server
+        finally:
+            server.__exit__(None, None, None)
+    assert server.left == ()
+
+
+def ask(server: EmbeddedThrowaway, statement: str) -> str:
+    argv = ("psql", "-X", "-Atc", statement, "-h", server.socket_dir, "-U", ADMINISTRATOR, "-d", "postgres")
+    finished = server.run(*argv, seconds=60)
+    assert finished.err == ""
+    return finished.out.strip()
+
+
+def test_it_is_launched_at_once_and_ready_later() -> None:
+    begun = time.monotonic()
+    with launched() as server:
+        assert time.monotonic() - begun < 0.5
+        server.await_ready()
+        assert ask(server, "SHOW server_version_num").startswith("16")
+        assert "PostgreSQL 16." in server.description
+
+
+def test_it_is_gone_when_it_is_left_before_it_was_ready() -> None:
+    with Lease(container=False) as lease:
+        server = EmbeddedThrowaway(16, lease.folder)
+        server.launch()
+        server.__exit__(None, None, None)
+        assert server.left == ()
+        assert processes_in(lease.folder) == []
+    assert not lease.folder.exists()
+
+
+@pytest.mark.parametrize(("needed", "taken"), [(12, 16), (16, 16), (17, 18), (18, 18)])
+def test_oldest_that_is_not_older_is_taken_and_a_newer_one_is_stated(needed: int, taken: int) -> None:
+    with Lease(container=False) as lease:
+        server = EmbeddedThrowaway(needed, lease.folder)
+    assert server.major == taken
+    newer = f"restored into a newer major than its own: {taken} for {needed}"
+    assert (newer in server.isolation) == (taken > needed)
+
+
+def test_version_that_the_wheel_does_not_bring_needs_a_container() -> None:
+    assert max(TREES) == 18
+    said = r'needs PostgreSQL 19 or newer, and the wheel\'s newest is 18\. .*"container", images = { 19 = "IMAGE" }'
+    with Lease(container=False) as lease, pytest.raises(Unverified, match=said):
+        EmbeddedThrowaway(19, lease.folder)
+
+
+@pytest.mark.parametrize("name", ["toc.dat", "backup.directory/toc.dat"])
+def test_files_are_put_where_its_programs_read_them(name: str) -> None:
+    with launched() as server:
+        for blocks in ([b"first"], [b"sec", b"ond"]):  # what is there already is replaced
+            path = server.put(name, iter(blocks), sum(map(len, blocks)))
+        assert path == f"{server.socket_dir}/{name}"
+        assert server.run("cat", path, seconds=30).out == "second"
+
+
+def test_files_are_put_nowhere_else() -> None:
+    with launched() as server:
+        for name in ("/etc/passwd", "../x", "a/../x", "a/b/c", "a//b", "", "."):
+            with pytest.raises(ValueError, match="no name for a file"):
+                server.put(name, iter([b""]), 0)
+
+
+def test_file_that_ends_early_is_no_file() -> None:
+    with launched() as server, pytest.raises(Unverified, match=r"copying 9 bytes .*only 5 were written"):
+        server.put("backup", iter([b"first"]), 9)
+
+
+def test_program_that_somebody_killed_tells_nothing_about_the_backup() -> None:
+    with launched() as server:
+        with pytest.raises(Unverified, match="it was killed"):
+            server.run("sh", "-c", "kill -9 $$", seconds=30)
+        assert server.run("sh", "-c", "exit 3", seconds=30).code == 3
+        assert server.run("sleep", "30", seconds=0.2).timed_out
+
+
+@pytest.mark.parametrize(
+    ("told", "version"),
+    [
+        ("postgres (PostgreSQL) 16.14\n", ("16.14", 16)),
+        ("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\nready\n", ("15.18", 15)),
+        ("postgres (PostgreSQL) 19beta1\n", ("19beta1", 19)),
+    ],
+)
+def test_version_is_read_from_what_a_program_says(told: str, version: tuple[str, int]) -> None:
+    assert version_told(told) == version
+
+
+@pytest.mark.parametrize("told", ["", "mysqld 8.0\n"])
+def test_program_that_tells_no_version_is_no_server_of_ours(told: str) -> None:
+    with pytest.raises(Unverified, match="asking the throwaway server for its version"):
+        version_told(told)
