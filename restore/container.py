@@ -88,6 +88,7 @@ class ContainerThrowaway:
         self._disk = disk
         self._volumes: list[str] = []
         self._container: DockerContainer | None = None
+        self._asked_for = False
         self._attached: Any = None
         self._launch: Future[str] | None = None
         self._watch: _DiskWatch | None = None
@@ -141,7 +142,7 @@ class ContainerThrowaway:
             self._launch.exception()  # once it is not being made any more, what there is can be removed
         if self._watch is not None:
             self._watch.stop()
-        if self._container is None:  # no engine, so none was made
+        if not self._asked_for:
             self.left = ()
             return
         if self._attached is not None:
@@ -271,6 +272,7 @@ class ContainerThrowaway:
         }
         for each in volumes:
             self._container.with_tmpfs_mount(each, "size=1m")
+        self._asked_for = True
         with engine.answering(f"starting a container of {self.image}", FIT):
             try:
                 self._container.with_kwargs(**options, storage_opt={"size": str(self._disk)}).start()

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.drills import RestoreDeclared
+from fixtures.drills import Drill, RestoreDeclared
 from restore import drill
 from restore.drill_report import DrillReport
+from restore.examined import examination
 from tests.restore import dumps as sample
 from tests.restore.dumps import Dumps
 
-IMAGES = {"16": "constancia-standin-postgres:16", "18": "constancia-standin-postgres:18"}
+IMAGES = {str(major): f"constancia-standin-postgres:{major}" for major in (15, 16, 17, 18)}
 REQUIRED = "CONSTANCIA_REQUIRE_CONTAINERS"
 
 
@@ -71,7 +72,9 @@ class Driller:
             path = self.folder / "backup.sql"
             path.write_bytes(backup)
             backup = path
-        return drill.run(backup, self.declared(**changed))
+        declared = self.declared(**changed)
+        held = Drill(declared, None)  # type: ignore[arg-type]  # its backup is at hand
+        return drill.run(backup, declared, examine=examination(held, backup))
 
 
 @pytest.fixture

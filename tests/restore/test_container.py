@@ -4,6 +4,7 @@ import os
 import select
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,16 +13,24 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.short_folder import short_folder
 from reports.requirement import Unverified
 from restore import container as containers_of
 from restore.container import ContainerThrowaway
 from restore.leftovers import Lease
-from restore.server import ADMINISTRATOR
-from tests.restore.conftest import IMAGES, Driller
-from tests.restore.dumps import Dumps
+from restore.server import ADMINISTRATOR, TUNED
+from tests.restore.conftest import IMAGES
 
 ENGINE = "/var/run/docker.sock"
 pytestmark = pytest.mark.usefixtures("containers")
+
+
+@pytest.fixture(autouse=True)
+def _leases(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The leases of these tests in a folder of their own: what one leaves is no other run's to look for."""
+    with short_folder("test") as folder:
+        monkeypatch.setattr(tempfile, "tempdir", str(folder))
+        yield
 
 
 @contextmanager
@@ -45,13 +54,15 @@ def ask(server: ContainerThrowaway, statement: str, seconds: float = 60) -> str:
     return finished.out.strip()
 
 
-def test_it_is_launched_at_once_and_ready_later() -> None:
+@pytest.mark.parametrize("major", [15, 16, 17, 18])
+def test_it_is_launched_at_once_and_ready_later(major: int) -> None:
     begun = time.monotonic()
-    with launched() as server:
+    with launched(major) as server:
         assert time.monotonic() - begun < 0.2
         server.await_ready()
-        assert ask(server, "SHOW server_version_num").startswith("16")
-        assert server.major == 16
+        assert ask(server, "SHOW server_version_num").startswith(str(major))
+        assert server.major == major
+        assert f"PostgreSQL {major}." in server.description
     assert server.left == ()
     assert len(server.gone) == 1
 
@@ -230,44 +241,48 @@ def ours() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "DOCKER_HOST"}
 
 
-def test_image_that_is_missing_is_named_with_the_remedy(dumps: Dumps, container_driller: Driller) -> None:
-    with pytest.raises(Unverified, match=r"docker pull constancia-nothing:16"):
-        container_driller.hold(dumps["custom.dump"], images={"16": "constancia-nothing:16"})
-    with pytest.raises(Unverified, match=r"postgres:16-bookworm is not on this machine"):
-        container_driller.hold(dumps["custom.dump"], images={})
+def test_image_that_is_missing_is_named_with_the_remedy() -> None:
+    missing = "constancia-nothing:16"
+    with launched(images={"16": missing}) as server, pytest.raises(Unverified, match=f"docker pull {missing}"):
+        server.await_ready()
+    with launched(images={}) as server, pytest.raises(Unverified, match="postgres:16-bookworm is not on this machine"):
+        server.await_ready()
 
 
-def test_image_without_what_is_needed_says_so(dumps: Dumps, container_driller: Driller) -> None:
+def test_image_without_what_is_needed_says_so() -> None:
     bare = "constancia-standin-bare:16"
-    recipe = f"FROM {IMAGES['16']}\nENV PATH=/usr/bin:/bin\n"
-    subprocess.run(["docker", "build", "-q", "-t", bare, "-"], input=recipe, text=True, check=True, capture_output=True)
+    build(bare, f"FROM {IMAGES['16']}\nENV PATH=/usr/bin:/bin\n")
     try:
-        with pytest.raises(Unverified, match=r"initdb: not found\. The image must hold .* a user postgres"):
-            container_driller.hold(dumps["custom.dump"], images={"16": bare})
+        said = r"initdb: not found\. The image must hold .* a user postgres"
+        with launched(images={"16": bare}) as server, pytest.raises(Unverified, match=said):
+            server.await_ready()
     finally:
         subprocess.run(["docker", "rmi", bare], check=True, capture_output=True)
 
 
-def test_engine_that_is_not_there_is_told_with_the_remedy(
-    dumps: Dumps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_server_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(containers_of, "TUNED", {**TUNED, "shared_buffers": "nonsense"})
+    with launched() as server, pytest.raises(Unverified, match=r"shared_buffers|contains errors"):
+        server.await_ready()
+
+
+def test_engine_that_is_not_there_is_told_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing.sock")
-    with pytest.raises(Unverified, match=r'server = "embedded"'):
-        Driller(tmp_path, "container").hold(dumps["custom.dump"])
+    with launched() as server, pytest.raises(Unverified, match=r'server = "embedded"'):
+        server.await_ready()
+    assert server.left == ()  # nothing was asked for
 
 
-def test_engine_that_dies_in_the_middle_is_no_breach(
-    dumps: Dumps, container_driller: Driller, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    put = ContainerThrowaway.put
-
-    def kill_then_put(self: ContainerThrowaway, name: str, *rest: object) -> str:
-        if name.startswith("backup"):
-            subprocess.run(["docker", "kill", self._id], check=True, capture_output=True)
-        return put(self, name, *rest)  # type: ignore[arg-type]  # handed on as they came
-
-    monkeypatch.setattr(ContainerThrowaway, "put", kill_then_put)
-    report = container_driller.hold(dumps["custom.dump"])
-    with pytest.raises(Unverified, match="container"):
-        report.harmful()
-    assert report.leftovers() == []
+@pytest.mark.parametrize("doing", ["put", "run", "run long"])
+def test_container_that_dies_in_the_middle_is_no_breach(doing: str) -> None:
+    with launched() as server:
+        server.await_ready()
+        kill = threading.Timer(
+            0.5 if doing == "run long" else 0, subprocess.run, args=(["docker", "kill", server._id],)
+        )
+        kill.start()
+        if doing != "run long":
+            kill.join()
+        with pytest.raises(Unverified, match="container"):
+            server.put("backup", iter([b"x"]), 1) if doing == "put" else server.run("sleep", "20", seconds=30)
+    assert server.left == ()
