@@ -355,11 +355,11 @@ def _structure_files(sandbox: Sandbox, archive: Archive) -> Iterator[str]:
     """The parts of plain SQL without their rows, put into the sandbox; their paths there."""
     for part, file in zip(archive.dumps, archive.files(), strict=True):
         after = None if part.post_data is None else part.post_data - part.span[0]
-        text = _without_rows(file.blocks, after, archive.path.name)
+        text = without_rows(file.blocks, after, archive.path.name)
         yield sandbox.server.put(file.name, iter([text]), len(text))
 
 
-def _without_rows(blocks: Iterator[bytes], after: int | None, subject: str) -> bytes:
+def without_rows(blocks: Iterator[bytes], after: int | None, subject: str) -> bytes:
     """What stands in a part of plain SQL before its rows, and after them.
 
     That a function's body holds the mark of rows at the beginning of a line cuts the structure short, and then its
