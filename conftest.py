@@ -22,6 +22,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="where the system files lie (default: systems/)",
     )
     group.addoption("--gate", choices=["before", "after"], help="only the checks of this gate around a deployment")
+    group.addoption("--backup", metavar="FILE", help="let the drills restore this backup, not the one they would pick")
+    group.addoption(
+        "--self-check",
+        action="store_true",
+        help="let each drill first reject a cut, a flipped and an emptied copy of its backup",
+    )
     group.addoption(
         "--now",
         type=_moment,

@@ -1,16 +1,28 @@
 """What one restore drill came to: a frozen report that its checks judge one by one."""
 
 import difflib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Literal
 
 from fixtures.archive import Archive
+from fixtures.drills import Drill
+from fixtures.measure.dump import Contents
 from fixtures.measure.dump_statements import qualified
 from fixtures.measure.restore_messages import Complaint, Harm
 from reports.requirement import Breach, Unverified, Value
+from restore.counting import Restored
+from restore.earlier import Earlier
+from restore.examined import Examined
 from restore.leftovers import UNSURE
+from restore.parts import databases, dumped_rows, shown
+from restore.structure import Structure
 
 MOST_TABLES_NAMED = 20
+USUAL = 7  # earlier drills that say what is usual
+DEPTHS = {"full": "everything", "data": "rows, without indexes, constraints and triggers: those are not tested"}
 
 
 @dataclass(frozen=True)
@@ -22,26 +34,45 @@ class Phase:
 
 
 @dataclass(frozen=True)
-class Restored:
-    """What the restored database holds.
-
-    Attributes:
-        rows: rows of each table by its name, spelt as `dump_statements.qualified` does; of a partitioned table in all.
-        within: for a partition, the partitioned table that it is a part of.
-        of_extensions: tables that an extension brought.
-    """
-
-    rows: Mapping[str, int] = field(default_factory=dict)
-    within: Mapping[str, str] = field(default_factory=dict)
-    of_extensions: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
 class Disposal:
     """What was checked after the drill: what is gone, and what is still there."""
 
     gone: tuple[str, ...]
     left: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which backup a drill took.
+
+    Attributes:
+        how: it was chosen, as "the newest of 13".
+        taken_at: when the backup was made, in UTC.
+        at: when the drill began, in UTC.
+        newest: whether no finished backup is newer.
+    """
+
+    how: str
+    taken_at: datetime
+    at: datetime
+    newest: bool
+
+
+@dataclass(frozen=True)
+class Recency:
+    """How recent the newest row of a table is.
+
+    Attributes:
+        table: as declared.
+        lag: how much older than the backup it is; negative when it is dated after it.
+        within: how much older it may be.
+        age: how old it was when the drill began; None in a backup that is not the newest, where that says nothing.
+    """
+
+    table: str
+    lag: timedelta
+    within: timedelta
+    age: timedelta | None
 
 
 @dataclass(frozen=True)
@@ -58,10 +89,16 @@ class DrillReport:
         isolation: how that was kept apart.
         roles_created: made beforehand, because a dump names roles and does not bring them.
         complaints: the errors of the restore, by kind.
-        restored: what was found afterwards.
+        restored: the rows that were found afterwards.
+        examined: what else was found; None when it was not looked at.
+        depth: how far it was restored: "full", or "data" without indexes and constraints.
         phases: how long each took: sandbox time, which proves nothing about production.
+        seconds: that the whole drill took; some phases overlap.
         disposal: what was checked to be gone.
         swept: what drills that were killed had left behind when this run began.
+        chosen: which backup it was; None where a file was handed in.
+        proven: how damaged copies of it were rejected beforehand, a sentence each; empty when none were made.
+        earlier: the drills of this name that were on record before, oldest first.
     """
 
     file: str
@@ -74,23 +111,39 @@ class DrillReport:
     roles_created: tuple[str, ...]
     complaints: tuple[Complaint, ...]
     restored: Restored
+    examined: Examined | None
+    depth: Literal["full", "data"]
     phases: tuple[Phase, ...]
+    seconds: float
     disposal: Disposal
     swept: tuple[str, ...]
+    chosen: Chosen | None = None
+    proven: tuple[str, ...] = ()
+    earlier: tuple[Earlier, ...] = ()
 
     def facts(self) -> Iterator[tuple[str, Value, str]]:
         """What a reader of the record needs to know, each with its unit."""
+        if self.chosen is not None:
+            yield "chosen", self.chosen.how, ""
+            yield "made at", f"{self.chosen.taken_at:%Y-%m-%d %H:%M} UTC", ""
+            yield "age when the drill began", (self.chosen.at - self.chosen.taken_at).total_seconds(), "s"
         yield "SHA-256 of the backup", self.sha256, ""
         if self.archive is not None:
             yield "size of the backup", self.archive.size, "bytes"
             yield "written by pg_dump", self.archive.dump_version, ""
             yield "content unproven", self.archive.unproven or "no: a recorded digest or its own checksums agree", ""
+            for finding in self.archive.findings:
+                yield "found in it", finding, ""
+        yield "depth", DEPTHS[self.depth], ""
+        for proof in self.proven:
+            yield "the judge was proven first", proof, ""
         yield "restored into", self.server or "nothing", ""
         yield "isolation", ", ".join(self.isolation) or "none needed", ""
         yield "roles created beforehand", ", ".join(self.roles_created) or "none", ""
         yield "harmless errors", _listed(self._of(Harm.HARMLESS)) or "none", ""
         for phase in self.phases:
             yield f"time to {phase.name} (sandbox)", phase.seconds, "s"
+        yield "time of the whole drill (sandbox)", self.seconds, "s"
 
     def harmful(self) -> list[str]:
         """Everything that keeps the backup from being restored whole.
@@ -112,7 +165,7 @@ class DrillReport:
             Unverified: when the drill could not tell.
         """
         archive = self._require_restored()
-        dumped, found = archive.rows, self.restored.rows
+        dumped, found = dumped_rows(archive), self.restored.rows
         tables = [each for each in {**dumped, **found} if each in dumped or self._fills_itself(each)]
         if not tables:
             raise Breach("tables in the dump", observed="none", limit="at least one", subject=self.file)
@@ -125,20 +178,22 @@ class DrillReport:
         for table in sorted(set(tables) - self.restored.of_extensions):
             yield table, dumped.get(table, 0), found.get(table)
 
-    def rows_of(self, declared: str) -> int:
+    def rows_of(self, declared: str, *, database: str | None = None) -> int:
         """Rows of a table after the restore.
 
         Args:
             declared: its name, alone or with its schema before a dot; alone, the one in public goes first.
+            database: of a dump of several the one that holds it.
 
         Raises:
             Breach: when the backup is damaged, or no such table was restored, or several; it names those there are.
             Unverified: when the drill could not tell.
         """
-        self._require_restored()
+        archive = self._require_restored()
         schema, _, table = declared.rpartition(".")
-        rows = self.restored.rows
-        exact = [qualified(schema, table)] if schema else [qualified("public", declared)]
+        parts = [each for each in databases(archive) if database in (None, each.database)]
+        exact = [shown(archive, each, qualified(schema or "public", table)) for each in parts]
+        rows = {name: count for name, count in self.restored.rows.items() if self._is_of(name, parts)}
         anywhere = [] if schema else [each for each in rows if each.endswith(f".{qualified('', declared)[3:]}")]
         found = [each for each in exact if each in rows] or anywhere
         if len(found) == 1:
@@ -165,6 +220,73 @@ class DrillReport:
             )
         return left
 
+    def last_good(self) -> Earlier | None:
+        """The last good drill of this name that was on record before; None when there is none."""
+        return next((each for each in reversed(self.earlier) if each.good), None)
+
+    def live_rows(self) -> Mapping[str, int]:
+        """Rows that declared tables held in the live database after the restore.
+
+        Raises:
+            Unverified: when it was not reached. Otherwise as `harmful`.
+        """
+        live = self._examined().live
+        if isinstance(live, Unverified):
+            raise live.with_traceback(None)
+        return live
+
+    def newest_rows(self, drill: Drill) -> Iterator[Recency]:
+        """How recent the newest row of each declared table is.
+
+        Args:
+            drill: as declared.
+
+        Raises:
+            Breach: when a table has no newest row. Otherwise as `harmful`.
+        """
+        found = self._examined().newest
+        if self.chosen is None:
+            raise RuntimeError("a backup that was handed in has no time of its own")
+        for declared, newest in zip(drill.declared.fresh, found, strict=True):
+            if newest.at is None:
+                limit = "a row with its time"
+                raise Breach(f"newest {newest.column}", observed=newest.fault, limit=limit, subject=newest.table)
+            age = self.chosen.at - newest.at if self.chosen.newest else None
+            yield Recency(newest.table, self.chosen.taken_at - newest.at, drill.within(declared), age)
+
+    def smoke_answers(self, drill: Drill) -> Iterator[tuple[str, Value, Value]]:
+        """Name, answer and expected answer of each declared query. Raises as `harmful`."""
+        for declared, found in zip(drill.declared.smoke, self._examined().smoke, strict=True):
+            yield found.name, f"no answer: {found.fault}" if found.fault else found.observed, declared.equals
+
+    def structures(self) -> Iterator[tuple[str, Structure]]:
+        """What was found of each restored database's structure, with what to call it. Raises as `harmful`."""
+        for database, structure in self._examined().structures.items():
+            yield database or self.file, structure
+
+    def time_facts(self, *, tuned: bool) -> Iterator[tuple[str, float]]:
+        """Times of earlier good drills like this one, in seconds, and what to make of ours. Raises as `harmful`."""
+        self._require_restored()
+        alike = [each for each in self.earlier if each.good and (each.tuned, each.depth) == (tuned, self.depth)]
+        if alike:
+            yield f"median of the last {len(alike[-USUAL:])} like it", median(each.seconds for each in alike[-USUAL:])
+
+    def recovered_in(self) -> float:
+        """Seconds from the backup where it lay to a database with everything counted. Raises as `harmful`."""
+        self._require_restored()
+        return self.seconds
+
+    def _examined(self) -> Examined:
+        self._require_restored()
+        if self.examined is None:
+            raise RuntimeError("a drill that restored was looked at")
+        return self.examined
+
+    def _is_of(self, name: str, parts: Sequence[Contents]) -> bool:
+        """Whether a table, by its name as counted, is in one of these parts."""
+        archive = self._require_restored()
+        return any(name.startswith(shown(archive, each, "")) for each in parts)
+
     def _of(self, harm: Harm) -> list[Complaint]:
         return [each for each in self.complaints if each.harm is harm]
 
@@ -181,7 +303,9 @@ class DrillReport:
     def _fills_itself(self, table: str) -> bool:
         """Whether a table that the dump does not fill by name has rows of its own to account for."""
         parts = self.restored.within
-        return table not in parts.values() and parts.get(table) not in (self.archive.rows if self.archive else {})
+        return table not in parts.values() and parts.get(table) not in (
+            dumped_rows(self.archive) if self.archive else {}
+        )
 
     def _named(self, wanted: str) -> str:
         """The tables there are, the nearest names first."""

@@ -1,5 +1,6 @@
 """What a drill finds in a throwaway server: the roles and databases that it makes there, and what it asks of them."""
 
+import itertools
 import json
 import re
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from fixtures.archive import Archive
 from fixtures.measure.dump import Contents
 from fixtures.measure.restore_messages import Complaint, Harm, complaints
 from reports.requirement import Unverified
+from restore.parts import databases, shown
 from restore.server import ADMINISTRATOR, Finished, ThrowawayServer
 
 RESTORER = "constancia_restorer"
@@ -51,21 +53,22 @@ class Sandbox:
         self.roles: tuple[str, ...] = ()
         self.offered: frozenset[str] = frozenset()
         self._archive = archive
+        self._numbers = itertools.count()  # of scripts, since several are asked at once
 
     @property
     def filled(self) -> Sequence[Contents]:
-        """The parts of the dump that are databases; of a dump of one database that one."""
-        return [each for each in self._archive.dumps if each.database] or self._archive.dumps[:1]
+        """The parts of the dump that are databases (see `parts.databases`)."""
+        return databases(self._archive)
 
     def home(self, part: Contents) -> str:
         """The database that a part of the dump is restored in."""
-        if part.makes_databases or (not part.database and part not in self.filled):
+        if part not in self.filled:
             return ALWAYS_THERE[0]
         return part.database or DATABASE
 
     def shown(self, part: Contents, table: str) -> str:
-        """How a table of a part is called where there may be several databases."""
-        return f"{part.database}/{table}" if len(self.filled) > 1 else table
+        """How a table of a part is called (see `parts.shown`)."""
+        return shown(self._archive, part, table)
 
     def prepare(self) -> None:
         """Make the restoring role, the roles that the dump names, and the databases.
@@ -79,14 +82,14 @@ class Sandbox:
         named = {role for each in self._archive.dumps for role in each.roles}
         ours = (ADMINISTRATOR, RESTORER, READER)
         self.roles = tuple(sorted(each for each in named if not each.startswith("pg_") and each not in ours))
-        databases = {self.home(each): each for each in self.filled}
+        homes = {self.home(each): each for each in self.filled}
         made = [
             *self._made_roles(),
-            *(_made_database(name, each) for name, each in databases.items() if name not in ALWAYS_THERE),
+            *(_made_database(name, each) for name, each in homes.items() if name not in ALWAYS_THERE),
             OFFERED,
         ]
         self.offered = frozenset(self._required("\n".join(made), ALWAYS_THERE[0]).splitlines())
-        for name, each in databases.items():
+        for name, each in homes.items():
             self._required("\n".join(["GRANT ALL ON SCHEMA public TO PUBLIC;", *self._made_extensions(each)]), name)
 
     def sql(
@@ -104,7 +107,7 @@ class Sandbox:
         is therefore said as the session begins, which goes before such a setting.
         """
         text = statements.encode(errors="surrogateescape")
-        script = self.server.put("statements.sql", iter([text]), len(text))
+        script = self.server.put(f"statements-{next(self._numbers)}.sql", iter([text]), len(text))
         ours = "-c search_path=pg_catalog -c role=none -c row_security=on -c default_transaction_read_only=off"
         name = "'" + database.replace("\\", "\\\\").replace("'", "\\'") + "'"
         entry = f"host={self.server.socket_dir} user={user} dbname={name} client_encoding={encoding} options='{ours}'"

@@ -1,20 +1,17 @@
 """The checks over a drill's report turn red for what they are about, and for nothing else."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from fixtures.archive import Archive
-from fixtures.backups import BackupFile, BackupSet
 from fixtures.drills import Drill, RestoreDeclared
 from fixtures.measure.restore_messages import Complaint, Harm
 from reports.requirement import Breach, Evidence, Unverified
-from restore import conftest, drill
+from restore import drill
 from restore import test_database_restore as checks
-from restore.drill_report import Disposal, DrillReport, Restored
+from restore.counting import Restored
+from restore.drill_report import Disposal, DrillReport
 from tests.restore.conftest import Driller
 from tests.restore.dumps import Dumps
 
@@ -26,6 +23,9 @@ def whole(dumps: Dumps) -> DrillReport:
     return Driller(dumps.folder, "embedded").hold(dumps["custom.dump"])
 
 
+HELD = Drill(RestoreDeclared.model_validate({"backups": "b", "counts": {"t": {"min": 1}}}), None)  # type: ignore[arg-type]  # no check looks for backups
+
+
 def judged(report: DrillReport, **counts: dict[str, int]) -> dict[str, str]:
     """What each check says of a report: nothing when it passes."""
     expected = counts or {"User": {"min": 500}, "onco_casos": {"exact": 300}}
@@ -35,14 +35,15 @@ def judged(report: DrillReport, **counts: dict[str, int]) -> dict[str, str]:
     for check in (
         checks.test_newest_backup_restores,
         checks.test_restored_rows_are_the_dumped_rows,
+        checks.test_declared_tables_hold_what_is_expected,
+        checks.test_structure_is_sound,
+        checks.test_drill_takes_no_longer_than_recovery_may,
         checks.test_nothing_of_the_drill_is_left,
-        lambda report, evidence: checks.test_declared_tables_hold_what_is_expected(held, report, evidence),
     ):
         evidence = Evidence()
-        name = getattr(check, "pytestmark", [None])[0]
-        row = name.args[0].id if name else "RESTORE-3"
+        row = vars(check)["pytestmark"][0].args[0].id
         try:
-            check(report, evidence)
+            check(held, lambda _: report, evidence)
             evidence.judge()
             assert evidence.measurements, "evidence on pass too"
         except (Breach, Unverified) as fault:
@@ -59,6 +60,14 @@ def changed_rows(report: DrillReport, **rows: int) -> DrillReport:
     return replace(report, restored=replace(report.restored, rows={**report.restored.rows, **by_name}))
 
 
+def unsound(report: DrillReport, finding: str) -> DrillReport:
+    assert report.examined is not None
+    structures = {name: replace(each, not_validated=(finding,)) for name, each in report.examined.structures.items()}
+    return replace(report, examined=replace(report.examined, structures=structures))
+
+
+# What a dump that cannot be restored takes with it.
+OF_THE_DUMP = {f"RESTORE-{number}" for number in (1, 2, 3, 5, 8)}
 CUT = Breach("backup is whole", observed="cut", limit="whole")
 RED: dict[str, tuple[Change, set[str]]] = {
     "harmful error": (lambda r: replace(r, complaints=(Complaint(Harm.HARMFUL, "boom", 2),)), {"RESTORE-1"}),
@@ -67,8 +76,9 @@ RED: dict[str, tuple[Change, set[str]]] = {
     "fewer and not as expected": (lambda r: changed_rows(r, onco_casos=299), {"RESTORE-2", "RESTORE-3"}),
     "container left": (lambda r: replace(r, disposal=Disposal((), ("container 12",))), {"RESTORE-10"}),
     "killed drill's folder found": (lambda r: replace(r, swept=("folder /tmp/x: removed",)), {"RESTORE-10"}),
-    "damaged": (lambda r: replace(r, archive=None, damage=CUT, restored=Restored()),
-                {"RESTORE-1", "RESTORE-2", "RESTORE-3"}),
+    "damaged": (lambda r: replace(r, archive=None, damage=CUT, restored=Restored()), OF_THE_DUMP),
+    "too slow": (lambda r: replace(r, seconds=4 * 3600.001), {"RESTORE-8"}),
+    "a constraint that nobody validated": (lambda r: unsound(r, "constraint c of t is not validated"), {"RESTORE-5"}),
 }  # fmt: skip
 
 
@@ -82,7 +92,7 @@ def test_each_turns_red_for_its_own_reason(whole: DrillReport, kind: str) -> Non
 
 def test_drill_that_could_not_tell_is_unverified_but_its_disposal_is_judged(whole: DrillReport) -> None:
     said = judged(replace(whole, hindrance=Unverified("restoring", came_back="no postgis", remedy="Name an image")))
-    assert set(said) == {"RESTORE-1", "RESTORE-2", "RESTORE-3"}
+    assert set(said) == OF_THE_DUMP
     assert all(each == "Unverified: restoring: no postgis. Name an image" for each in said.values())
 
 
@@ -124,7 +134,7 @@ def test_same_name_in_two_schemas_wants_the_schema_too(whole: DrillReport) -> No
 def noted(report: DrillReport) -> list[object]:
     """What the check of its disposal says besides what it judges."""
     evidence = Evidence()
-    checks.test_nothing_of_the_drill_is_left(report, evidence)
+    checks.test_nothing_of_the_drill_is_left(HELD, lambda _: report, evidence)
     return [each.observed for each in evidence.measurements[:-1]]
 
 
@@ -133,43 +143,6 @@ def test_disposal_says_what_is_gone_or_that_there_was_no_server(whole: DrillRepo
     assert len(whole.disposal.gone) > 1
     none = drill.not_held(CUT, RestoreDeclared.model_validate({"backups": "b", "counts": {"t": {"min": 1}}}))
     assert noted(none) == ["no throwaway server was needed"]
-
-
-class Backups(BackupSet):
-    """One backup, or the reason that there is none."""
-
-    def __init__(self, newest: Path | Breach) -> None:
-        self._newest = newest
-
-    def newest(self) -> BackupFile:
-        """It, as far as a drill looks at it."""
-        if isinstance(self._newest, Breach):
-            raise self._newest
-        return None  # type: ignore[return-value]  # handed back to us alone
-
-    @contextmanager
-    def local_copy(self, file: BackupFile) -> Iterator[Path]:
-        """Where it lies."""
-        del file
-        assert isinstance(self._newest, Path)
-        yield self._newest
-
-
-@pytest.mark.parametrize("there", [True, False])
-def test_only_a_backup_that_is_not_there_is_no_backup(
-    dumps: Dumps, monkeypatch: pytest.MonkeyPatch, *, there: bool
-) -> None:
-    def cut(_: Archive) -> Iterator[bytes]:
-        raise CUT
-        yield b""
-
-    monkeypatch.setattr(Archive, "unpacked", cut)
-    given = {"backups": "weekly", "server": "embedded", "counts": {"User": {"min": 1}}}
-    backups = Backups(dumps["plain.sql"] if there else CUT)
-    report = conftest.held(Drill(RestoreDeclared.model_validate(given), backups), ())
-    assert report.damage is CUT
-    assert report.file == ("plain.sql" if there else "no backup")
-    assert bool(report.disposal.gone) == there
 
 
 def test_dump_without_a_table_is_no_pass(whole: DrillReport) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.archive import Archive
+from fixtures.archive import Archive, ArchiveFile
 from fixtures.measure.restore_messages import Harm
 from fixtures.short_folder import short_folder
 from reports.requirement import Breach, Unverified
@@ -26,7 +26,10 @@ from tests.restore.conftest import Driller
 from tests.restore.dumps import Dumps
 
 END = b"\n--\n-- PostgreSQL database dump complete"
-PHASES = ["read the backup", "start the server", "copy the backup in", "restore", "count", "dispose of the server"]
+PHASES = [
+    *("launch the server", "read the backup", "wait for the server", "prepare roles and databases"),
+    *("copy the backup in", "restore", "count", "examine", "dispose of the server"),
+]
 
 
 def different(report: DrillReport) -> list[tuple[str, int, int | None]]:
@@ -232,11 +235,11 @@ def test_two_drills_at_once_do_not_meet(dumps: Dumps, embedded_driller: Driller)
 def damaged_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each backup is whole when it is read, and damaged when it is copied in."""
 
-    def unpacked(_: Archive) -> Iterator[bytes]:
+    def cut() -> Iterator[bytes]:
         yield b"--"
         raise Breach("content of the backup", observed="its gzip data are cut", limit="whole", subject="backup.sql")
 
-    monkeypatch.setattr(Archive, "unpacked", unpacked)
+    monkeypatch.setattr(Archive, "files", lambda _, **__: iter([ArchiveFile("0.sql", 100, cut())]))
 
 
 def test_damage_found_while_copying_in_is_told_with_what_became_of_the_server(
@@ -251,7 +254,7 @@ def test_damage_found_while_copying_in_is_told_with_what_became_of_the_server(
     assert "PostgreSQL 16" in report.server
     assert report.disposal.gone
     assert report.leftovers() == []
-    assert [phase.name for phase in report.phases] == [*PHASES[:3], PHASES[-1]]
+    assert [phase.name for phase in report.phases] == [*PHASES[:5], PHASES[-1]]
 
 
 @pytest.mark.parametrize("copied", [True, False])
@@ -278,11 +281,11 @@ def test_what_a_broken_off_drill_leaves_is_told(
 def test_backup_swapped_between_reading_and_copying_in_is_no_breach(
     dumps: Dumps, embedded_driller: Driller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def swapped(_: Archive) -> Iterator[bytes]:
+    def swapped() -> Iterator[bytes]:
         raise Unverified("reading again", came_back="it is not the file that was read before", remedy="Run again")
         yield b""
 
-    monkeypatch.setattr(Archive, "unpacked", swapped)
+    monkeypatch.setattr(Archive, "files", lambda _, **__: iter([ArchiveFile("0.sql", 100, swapped())]))
     report = embedded_driller.hold(dumps["plain.sql"])
     with pytest.raises(Unverified, match="not the file that was read before"):
         report.harmful()

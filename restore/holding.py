@@ -1,0 +1,149 @@
+"""Which backup a drill takes, and that it is held once, whatever number of checks asks for its report."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from random import SystemRandom
+
+from fixtures.backups import BackupFile
+from fixtures.drills import Drill, RestoreDeclared
+from reports.requirement import Breach, Unverified
+from restore import drill as drills
+from restore import self_check
+from restore.drill_report import Chosen, DrillReport, Phase
+from restore.earlier import DrillRecord, Earlier
+from restore.examined import examination
+from restore.expectations import fulfilled
+
+Hold = Callable[[Drill], DrillReport]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a run asks of its drills.
+
+    Attributes:
+        backup: the name of the backup to restore; None: as the system file says.
+        judge: whether the judge is to be proven first.
+        watch: is told of each phase as it begins.
+    """
+
+    backup: str | None = None
+    judge: bool = False
+    watch: drills.Watch | None = None
+
+
+class Holder:
+    """Holds each drill of a run once.
+
+    Args:
+        swept: what the sweep at the start of this run found.
+        asked: what the run asks.
+    """
+
+    def __init__(self, swept: tuple[str, ...], asked: Asked) -> None:
+        self._swept = swept
+        self._asked = asked
+        self._done: dict[Drill, DrillReport | Exception] = {}
+
+    def __call__(self, drill: Drill) -> DrillReport:
+        """What the drill came to.
+
+        Raises:
+            Unverified: when it cannot be held.
+        """
+        if drill not in self._done:
+            try:
+                self._done[drill] = self._held(drill)
+            except Exception as fault:  # noqa: BLE001 -- raised below: a drill that fails unforeseen is held once, too
+                self._done[drill] = fault
+        done = self._done[drill]
+        if isinstance(done, Exception):
+            raise done.with_traceback(None)
+        return done
+
+    def _held(self, drill: Drill) -> DrillReport:
+        record = DrillRecord(Path(drill.declared.record), drill.name) if drill.declared.record else None
+        earlier = tuple(record.all()) if record else ()
+        try:
+            file, how = self._chosen(drill)
+        except Breach as none:
+            return drills.not_held(none, drill.declared, swept=self._swept)
+        at, begun = drill.clock.now(), time.monotonic()
+        with drill.backups.local_copy(file) as path:
+            fetched = time.monotonic() - begun
+            proven = self._proven(path)
+            report = drills.run(
+                path,
+                drill.declared,
+                swept=self._swept,
+                examine=examination(drill, path),
+                watch=self._asked.watch,
+            )
+        chosen = Chosen(how, file.taken_at, at, newest=file == drill.backups.newest())
+        phases = (Phase("fetch the backup", fetched), *report.phases)
+        seconds = report.seconds + fetched
+        report = replace(report, chosen=chosen, phases=phases, seconds=seconds, proven=proven, earlier=earlier)
+        if record:
+            record.add(_on_record(drill, report, at))
+        return report
+
+    def _chosen(self, drill: Drill) -> tuple[BackupFile, str]:
+        """The backup to restore, and how it was chosen.
+
+        Raises:
+            Breach: as `BackupSet.newest`.
+            Unverified: as `BackupSet.files`, or when there is none of the name that was asked for.
+        """
+        newest = drill.backups.newest()
+        files = drill.backups.files()
+        if self._asked.backup is not None:
+            named = next((each for each in files if each.name == self._asked.backup), None)
+            if named is None:
+                raise Unverified(
+                    f"looking for the backup {self._asked.backup}",
+                    came_back=f"no finished backup of {drill.backups.name} is called so",
+                    remedy=f"Name one of {drill.backups.store.shown}, such as {newest.name}",
+                )
+            return named, "by its name"
+        if drill.declared.pick == "random":
+            return SystemRandom().choice(files), f"at random among {len(files)}"
+        return newest, f"the newest of {len(files)}"
+
+    def _proven(self, path: Path) -> tuple[str, ...]:
+        if not self._asked.judge:
+            return ()
+        try:
+            return self_check.rejected(path)
+        except Breach:  # it is damaged itself, which the drill says
+            return ()
+
+
+def _on_record(drill: Drill, report: DrillReport, at: datetime) -> Earlier:
+    declared, rows = drill.declared, {}
+    for table in declared.counts:
+        with suppress(Breach, Unverified):
+            rows[table] = report.rows_of(table, database=declared.database)
+    return Earlier(
+        drill=drill.name,
+        at=at,
+        file=report.file,
+        sha256=report.sha256,
+        good=_was_good(declared, report),
+        seconds=report.seconds,
+        tuned=declared.tuned,
+        depth=declared.depth,
+        rows=rows,
+        responsible=declared.responsible,
+    )
+
+
+def _was_good(declared: RestoreDeclared, report: DrillReport) -> bool:
+    try:
+        same = all(dumped == restored for _, dumped, restored in report.tables())
+        return same and not report.harmful() and fulfilled(declared, report)
+    except (Breach, Unverified):
+        return False
