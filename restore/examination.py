@@ -14,7 +14,7 @@ from fixtures.drills import FreshDeclared, SmokeDeclared
 from fixtures.measure.dump import Contents
 from fixtures.measure.moments import moment_of
 from reports.requirement import Breach, Unverified
-from restore.questions import Answer, answers
+from restore.questions import Answer, answers, legible
 from restore.sandbox import Sandbox, identifier, literal
 
 if TYPE_CHECKING:
@@ -147,12 +147,12 @@ def _found(declared: FreshDeclared, answer: Answer) -> NewestRow | tuple[str, st
         return without("there is no such table")
     schemas = [schema for schema, _ in answer.rows]
     if schemas[0] != "public" and len(schemas) > 1:
-        return without(f"there are several such tables, in the schemas {', '.join(schemas)}")
+        return without(f"there are several such tables, in the schemas {legible(', '.join(schemas))}")
     schema, kind = answer.rows[0]
     if kind is None:
         return without("the table has no such column")
     if kind not in (*TIMES, *NUMBERS):
-        return without(f"its type is {kind}, which is no time")
+        return without(f"its type is {legible(kind)}, which is no time")
     return schema, kind
 
 
@@ -226,7 +226,7 @@ def _plain(kind: str, text: str, expected: Plain) -> Plain:
         return text == "true"
     number = Decimal(text) if kind in NUMERIC else None
     if number is None or not number.is_finite() or number.adjusted() > MOST_DIGITS:
-        return text if text == expected else f"another {kind} of {len(text)} characters"
+        return text if text == expected else f"another {legible(kind)} of {len(text)} characters"
     if isinstance(expected, float):
         # A number that only comes out as this float when it is rounded is told in full.
         near = float(number)

@@ -59,3 +59,8 @@ def answers(sandbox: Sandbox, part: Contents, questions: Sequence[str], *, secon
         else:
             found[number].append(row)
     return [Answer(each) for each in found]
+
+
+def legible(name: str) -> str:
+    """A name for a message, the bytes of it that are no text spelt out as in those of a dump."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from fixtures.measure.dump import Contents
 from fixtures.measure.dump_statements import qualified, quoted
 from reports.requirement import Value
-from restore.questions import answers
+from restore.questions import answers, legible
 from restore.sandbox import Sandbox, identifier
 
 Named = Callable[[str, str], str]  # schema and name of a relation, as it is called in a message
@@ -263,11 +263,6 @@ def structure_of(sandbox: Sandbox, part: Contents, extensions_expected: Iterable
         not_compared=tuple(_column(each, named) for each in feeds if not each.comparable),
         locale=", ".join(f"{order} (letters of {letters})" for order, letters in told["locale"]) or "what is not known",
     )
-
-
-def legible(name: str) -> str:
-    """A name for a message, the bytes of it that are no text spelt out as in those of a dump."""
-    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def _orphans(
