@@ -179,9 +179,12 @@ def test_what_only_a_superuser_may_needs_a_container(dumps: Dumps, driller: Dril
             report.harmful()
 
 
-def test_dump_that_makes_its_database_is_unverified(dumps: Dumps, embedded_driller: Driller) -> None:
-    with pytest.raises(Unverified, match="leave out --create"):
-        embedded_driller.hold(dumps["create.sql"])
+def test_dump_that_makes_its_database_comes_back_under_its_name(dumps: Dumps, driller: Driller) -> None:
+    report = driller.hold(dumps["create.sql"])
+    assert report.harmful() == []
+    assert different(report) == []
+    assert {table: restored for table, _, restored in report.tables()} == sample.ROWS
+    assert report.rows_of("User", database="source") == 500
 
 
 def test_restore_is_given_up_at_its_time_limit(dumps: Dumps, driller: Driller) -> None:
