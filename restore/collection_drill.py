@@ -46,13 +46,15 @@ RELATIONS = {Kind.TABLE: "'r', 'p'", Kind.VIEW: "'v', 'm'"}
 COLUMNS = """
 SELECT pg_catalog.json_build_array(a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull,
        EXISTS (SELECT FROM pg_catalog.pg_index i
-               WHERE i.indrelid = c.oid AND i.indisprimary AND a.attnum = ANY (i.indkey)),
+               WHERE i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY (i.indkey)),
        (SELECT pg_catalog.json_agg(e.enumlabel) FROM pg_catalog.pg_enum e WHERE e.enumtypid = a.atttypid))
 FROM pg_catalog.pg_attribute a
-JOIN pg_catalog.pg_class c ON c.oid = a.attrelid AND c.relkind IN ({kinds})
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = CAST({schema} AS pg_catalog.name) AND c.relname = CAST({table} AS pg_catalog.name)
-AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum;
+WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attrelid = (
+    SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relname = CAST({table} AS pg_catalog.name) AND c.relkind IN ({kinds})
+    AND CAST({schema} AS pg_catalog.name) IN ('', n.nspname) AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+    ORDER BY n.nspname <> 'public', n.nspname LIMIT 1
+) ORDER BY a.attnum;
 """
 
 
@@ -135,8 +137,14 @@ def held(recreation: Recreation) -> CollectionsReport:
 
     Raises:
         Breach: when there is no archive of definitions, or it is damaged or holds none.
-        Unverified: when that archive cannot be read here.
+        Unverified: when that archive cannot be read here, or no collection is declared.
     """
+    if not recreation.expected:
+        raise Unverified(
+            f"recreating collections of {recreation.backups.name}",
+            came_back="it declares none",
+            remedy='Name them in its [[backups]]: collections = ["..."]',
+        )
     definitions = recreation.definitions()
     read = {name: _read(name, definitions) for name in recreation.expected}
     report = CollectionsReport(
@@ -272,8 +280,9 @@ def _statements(definition: Definition) -> str:
     columns = [f"{identifier(each.name)} {each.type}{' NOT NULL' * bool(each.required)}" for each in definition.columns]
     if keys := [identifier(each.name) for each in definition.columns if each.key]:
         columns.append(f"PRIMARY KEY ({', '.join(keys)})")
-    table = identifier(definition.schema, definition.table)
-    return f"CREATE SCHEMA IF NOT EXISTS {identifier(definition.schema)};\nCREATE TABLE {table} ({', '.join(columns)});"
+    schema = definition.schema or "public"
+    table = identifier(schema, definition.table)
+    return f"CREATE SCHEMA IF NOT EXISTS {identifier(schema)};\nCREATE TABLE {table} ({', '.join(columns)});"
 
 
 def _question(definition: Definition) -> str:

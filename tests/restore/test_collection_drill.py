@@ -4,7 +4,7 @@ import json
 import subprocess
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -184,6 +184,14 @@ def test_collection_that_is_not_defined_is_named(embedded: Collections) -> None:
     report.require_compared()
 
 
+def test_table_may_lie_in_a_schema_that_the_definition_does_not_name(embedded: Collections) -> None:
+    definitions = deepcopy(DEFINED)
+    del definitions["visits"]["schema"]
+    report = embedded.hold("visits", definitions=definitions)
+    report.require_compared()
+    assert findings(report) == {}
+
+
 def test_every_difference_from_the_dump_is_found(embedded: Collections) -> None:
     definitions = deepcopy(DEFINED)
     cases, visits, view = definitions["cases"], definitions["visits"], definitions["open"]
@@ -294,6 +302,12 @@ def test_no_dump_leaves_it_untold(embedded: Collections) -> None:
     (embedded.folder / "dumps").mkdir()
     with pytest.raises(Unverified, match="comparing collections with the newest database dump: newest backup"):
         held(embedded.declared()).require_compared()
+
+
+def test_no_collection_declared_is_no_pass(embedded: Collections) -> None:
+    found = replace(embedded.declared(), backups=backup_set(embedded.folder / "collections"))
+    with pytest.raises(Unverified, match="it declares none"):
+        held(found)
 
 
 def test_no_archive_of_definitions_is_a_breach(embedded: Collections) -> None:
