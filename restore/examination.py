@@ -1,5 +1,6 @@
 """What a drill asks of the rows that were restored: how new the newest are, and what the declared queries answer."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,20 +9,24 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from fixtures.content import SESSION, Figures, TableFigures, figures_of, figures_sql, listing
 from fixtures.database import Database
 from fixtures.declared import Plain
 from fixtures.drills import FreshDeclared, SmokeDeclared
 from fixtures.measure.dump import Contents
+from fixtures.measure.dump_statements import qualified
 from fixtures.measure.moments import moment_of
 from reports.requirement import Breach, Unverified
 from restore.questions import Answer, answers, legible
-from restore.sandbox import Sandbox, identifier, literal
+from restore.sandbox import NoAnswerError, Sandbox, identifier, literal
 
 if TYPE_CHECKING:
     import psycopg
 
 LOOKING = 600.0  # seconds that looking for the newest row of a table may take
-COUNTING = timedelta(minutes=5)  # that counting one table of the live database may take
+COUNTING = timedelta(minutes=5)  # that reading one table of the live database may take
+READING = 3600.0  # seconds that reading the whole restored database may take
+OF_A_TABLE = "SELECT pg_catalog.json_build_object('table'"  # how those of the queries begin that read a table
 SMOKE = 60.0  # seconds that the answer to a declared query may take
 COLUMN = """
 SELECT json_build_array(n.nspname, format_type(coalesce(nullif(t.typbasetype, 0), t.oid), NULL))
@@ -94,6 +99,19 @@ class SmokeAnswer:
 
     name: str
     observed: Plain | None = None
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class RestoredFigures:
+    """What the content of a restored database comes to.
+
+    Attributes:
+        figures: as `fixtures.content` has them; None where they could not be had.
+        fault: why not; empty where they could.
+    """
+
+    figures: Figures | None
     fault: str = ""
 
 
@@ -268,6 +286,50 @@ def _live_count(opened: "psycopg.Connection[tuple[Any, ...]]", table: str, datab
     own = sql.SQL("") if found[0] else sql.SQL("ONLY ")
     (rows,) = opened.execute(sql.SQL("SELECT count(*) FROM {}{}").format(own, name)).fetchone() or (0,)
     return int(rows)
+
+
+def live_figures(database: Database, tables: Sequence[str]) -> Mapping[str, TableFigures]:
+    """What the content of tables of the live database comes to now, by the names they were asked by.
+
+    Args:
+        database: the live one.
+        tables: in the spelling of `qualified`; of a partitioned table its partitions.
+
+    Raises:
+        Unverified: when it cannot be reached or has no such table, or when a policy hides rows from our role.
+    """
+    with _of_live(database, "reading tables") as opened:
+        opened.execute(SESSION.encode())
+        queries = [
+            query for (query,) in opened.execute(listing(tables).encode()) if query.lstrip().startswith(OF_A_TABLE)
+        ]
+        told = [opened.execute(query.encode()).fetchone() for query in queries]
+    found = {qualified(*row["table"]): TableFigures(row["rows"], row["fingerprint"]) for (row,) in filter(None, told)}
+    if missing := sorted(set(tables) - set(found)):
+        raise Unverified(
+            f"reading {', '.join(missing)} in the live database {database.name}",
+            came_back="there is no such table",
+            remedy="Declare fingerprints of tables that are there",
+        )
+    return found
+
+
+def restored_figures(sandbox: Sandbox, part: Contents, tables: Sequence[str] | None = None) -> RestoredFigures:
+    """What the content of a restored database comes to: its tables, sequences, large objects and definitions.
+
+    Args:
+        sandbox: where it is.
+        part: of the dump, that it was restored from.
+        tables: those to read, in the spelling of `qualified`; None for all.
+
+    Raises:
+        Unverified: when the server is gone.
+    """
+    limited = f"SET statement_timeout = {round(READING * 1000)};\n{figures_sql(tables)}"
+    try:
+        return RestoredFigures(figures_of(map(json.dumps, sandbox.ask(part, limited, seconds=READING))))
+    except (NoAnswerError, ValueError) as fault:  # both say it in words, without values
+        return RestoredFigures(None, str(fault))
 
 
 @contextmanager

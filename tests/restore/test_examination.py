@@ -14,7 +14,15 @@ from fixtures.declared import Plain
 from fixtures.drills import FreshDeclared, SmokeDeclared
 from fixtures.embedded import EmbeddedServer, free_port
 from reports.requirement import Unverified
-from restore.examination import NewestRow, SmokeAnswer, live_counts, newest_rows, smoke_answers
+from restore.examination import (
+    NewestRow,
+    SmokeAnswer,
+    live_counts,
+    live_figures,
+    newest_rows,
+    restored_figures,
+    smoke_answers,
+)
 from tests.restore.restored import RestoredDatabase, dumped, restored
 
 CHILE = ZoneInfo("America/Santiago")
@@ -211,6 +219,33 @@ def test_query_that_does_not_end_is_ended(database: RestoredDatabase, monkeypatc
     assert answer.fault == "canceling statement due to statement timeout"
 
 
+def test_content_of_a_restored_database_comes_to_figures(database: RestoredDatabase) -> None:
+    found = restored_figures(database.sandbox, database.part)
+    assert found.fault == ""
+    assert found.figures is not None
+    assert {name: each.rows for name, each in found.figures.tables.items()} == {
+        '"Ventas"."Orden"': 1,
+        '"Ventas".here': 0,
+        '"Ventas".twice': 0,
+        "other.once": 1,
+        "other.twice": 0,
+        'public."Casos"': 3,
+        "public.empty": 0,
+        "public.here": 1,
+    }
+    some = restored_figures(database.sandbox, database.part, ['public."Casos"'])
+    assert some.figures is not None
+    assert some.figures.tables == {'public."Casos"': found.figures.tables['public."Casos"']}
+    assert some.figures.schema == found.figures.schema
+
+
+def test_content_that_cannot_be_read_is_told(database: RestoredDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("restore.examination.READING", 0.001)
+    found = restored_figures(database.sandbox, database.part)
+    assert found.figures is None
+    assert found.fault
+
+
 @pytest.fixture(scope="module")
 def live(postgresql: EmbeddedServer, execute: Callable[..., None]) -> Iterator[Callable[[str], Database]]:
     """The live database, as one of its roles."""
@@ -246,6 +281,48 @@ def live(postgresql: EmbeddedServer, execute: Callable[..., None]) -> Iterator[C
 def test_live_rows_are_counted_as_restored_ones(live: Callable[[str], Database]) -> None:
     counted = live_counts(live("counter"), ["Ventas.Orden", "parent", "public.parts"])
     assert counted == {"Ventas.Orden": 7, "parent": 2, "public.parts": 3}
+
+
+def test_live_content_is_that_of_its_backup_until_a_letter_changes(
+    live: Callable[[str], Database], database: RestoredDatabase, execute: Callable[..., None]
+) -> None:
+    table = '"Ventas"."Orden"'
+    database.change("CREATE SCHEMA copied; CREATE TABLE copied.line (id int); INSERT INTO copied.line VALUES (7), (3);")
+    execute(
+        "CREATE SCHEMA copied",
+        "CREATE TABLE copied.line (id int)",
+        "INSERT INTO copied.line VALUES (3), (7)",
+        "GRANT USAGE ON SCHEMA copied TO counter",
+        "GRANT SELECT ON copied.line TO counter",
+    )
+    try:
+        restored_content = restored_figures(database.sandbox, database.part, ["copied.line"]).figures
+        assert restored_content is not None
+        assert live_figures(live("counter"), ["copied.line"]) == restored_content.tables
+        execute("UPDATE copied.line SET id = 8 WHERE id = 7")
+        changed = live_figures(live("counter"), ["copied.line", table])
+        assert changed["copied.line"].rows == 2
+        assert changed["copied.line"] != restored_content.tables["copied.line"]
+        assert changed[table].rows == 7
+    finally:
+        execute("DROP SCHEMA copied CASCADE")
+        database.change("DROP TABLE copied.line; DROP SCHEMA copied;")
+
+
+@pytest.mark.parametrize(
+    ("role", "table", "came_back"),
+    [
+        ("counter", "public.nothing", "there is no such table"),
+        ("counter", "public.guarded", "row-level security policy"),
+        ("stranger", "public.parent", "permission denied for table parent"),
+        ("nobody", "public.parent", "password authentication failed"),
+    ],
+)
+def test_live_content_that_cannot_be_read_is_unverified(
+    live: Callable[[str], Database], role: str, table: str, came_back: str
+) -> None:
+    with pytest.raises(Unverified, match=came_back):
+        live_figures(live(role), [table])
 
 
 @pytest.mark.parametrize(
