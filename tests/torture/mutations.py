@@ -97,7 +97,8 @@ def _block(content: bytes, draw: Random) -> tuple[int, int]:
 
 
 def _place(content: bytes, draw: Random) -> int:
-    return _snapped(content, *[draw.randrange(len(content) + 1)] * 2, draw)[0]
+    place = draw.randrange(len(content) + 1)
+    return _snapped(content, place, place, draw)[0]
 
 
 def _snapped(content: bytes, begin: int, end: int, draw: Random) -> tuple[int, int]:

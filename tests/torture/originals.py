@@ -109,7 +109,7 @@ def _zstd(*, checked: bool) -> Wrap:
 
 def _lz4(*, checked: bool) -> Wrap:
     def wrapped(content: bytes) -> bytes:
-        import lz4.frame
+        import lz4.frame  # type: ignore[import-untyped]  # it publishes no types
 
         return bytes(lz4.frame.compress(content, content_checksum=checked))
 

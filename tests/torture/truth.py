@@ -114,14 +114,18 @@ def _of_nocobase(content: bytes) -> bytes:
 def _of_zstd(content: bytes) -> bytes:
     import zstandard
 
+    frame = zstandard.ZstdDecompressor().decompressobj()
     try:
-        return zstandard.ZstdDecompressor().stream_reader(content, read_across_frames=True).read()
+        text = frame.decompress(content)
     except zstandard.ZstdError:
         raise ValueError("damaged") from None
+    if not frame.eof:
+        raise EOFError
+    return text
 
 
 def _of_lz4(content: bytes) -> bytes:
-    import lz4.frame
+    import lz4.frame  # type: ignore[import-untyped]  # it publishes no types
 
     return bytes(lz4.frame.decompress(content))
 

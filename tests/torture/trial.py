@@ -1,0 +1,146 @@
+"""A dump on trial: held in a real drill, with this or that on record about it, and judged by the real checks."""
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from fixtures.backups import BackupSet
+from fixtures.backups_declared import BackupsDeclared
+from fixtures.clock import Clock
+from fixtures.drills import Drill, RestoreDeclared
+from reports.requirement import Breach, Evidence, Outcome, Unverified
+from restore import test_database_restore as checks
+from restore.holding import Asked, Hold, Holder
+from tests.torture.originals import WRITTEN_AT
+
+SECONDS = 120.0  # that a trial may take at most
+DATED = f"{WRITTEN_AT:%Y%m%d}-"  # how the name of a backup begins
+Check = Callable[[Drill, Hold, Evidence], None]
+# By what they find when all before them hold.
+CHECKS: Mapping[str, Check] = {
+    "errors of the restore": checks.test_newest_backup_restores,
+    "rows": checks.test_restored_rows_are_the_dumped_rows,
+    "expected rows": checks.test_declared_tables_hold_what_is_expected,
+    "structure": checks.test_structure_is_sound,
+    "what is left": checks.test_nothing_of_the_drill_is_left,
+}
+# What a damaged backup is caught by before any restore, by how that is told; the first that fits.
+DAMAGE: Mapping[str, str] = {
+    "digest": "SHA-256 of the backup",
+    "trailer": "end of the backup",
+    "decompression": "data are (damaged|cut)|zip is damaged|empty .0 bytes",
+    "missing or foreign file": "its file .* is missing|does not name the file",
+    "table of contents": "table of contents|ends before its last entry|list .* of large objects",
+    "pg_restore": "pg_restore",
+    "format": "^(format|kind|version|members) of",
+    "data blocks": "^(content|tables|rows|commands)",
+}
+
+
+class Recorded(StrEnum):
+    """What was put on record when the dump was made."""
+
+    NOTHING = "nothing"
+    DIGEST = "digest"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a trial.
+
+    Attributes:
+        outcome: the gravest of all checks.
+        by: what caught it; empty when it passed.
+        said: by the first check that did not pass; empty when all did.
+        unproven: what the record says that cannot be known of it, when it passed.
+        seconds: that it took.
+    """
+
+    outcome: Outcome
+    by: str
+    said: str
+    unproven: str
+    seconds: float
+
+
+def put_on_record(recorded: Recorded, original: Path, backup: Path) -> None:
+    """Put beside a backup what is on record of the original."""
+    if recorded is Recorded.DIGEST:
+        backup.with_name(f"{backup.name}.sha256").write_text(f"{digest_of(original)}  {backup.name}\n")
+
+
+def digest_of(dump: Path) -> str:
+    """What sha256sum says of a file; of a folder what `sha256sum * | LC_ALL=C sort | sha256sum` says in it."""
+    if not dump.is_dir():
+        return hashlib.sha256(dump.read_bytes()).hexdigest()
+    lines = sorted(f"{digest_of(each)}  {each.name}\n".encode() for each in dump.iterdir())
+    return hashlib.sha256(b"".join(lines)).hexdigest()
+
+
+def tried(backup: Path) -> Verdict:
+    """Hold a drill with a backup, and judge it.
+
+    Args:
+        backup: the only one in its folder; its name begins with DATED.
+
+    Raises:
+        Exception: any that the drill or a check raises besides those that it may raise.
+    """
+    begun = time.monotonic()
+    drill, hold = _drill(backup), Holder((), Asked())
+    faults: list[tuple[str, Breach | Unverified]] = []
+    for what, check in CHECKS.items():
+        evidence = Evidence()
+        try:
+            check(drill, hold, evidence)
+            evidence.judge()
+        except (Breach, Unverified) as fault:
+            faults.append((what, fault))
+    seconds = time.monotonic() - begun
+    if not faults:
+        archive = hold(drill).archive
+        return Verdict(Outcome.PASSED, "", "", archive.unproven if archive else "", seconds)
+    breached = [each for each in faults if isinstance(each[1], Breach)]
+    if not breached:
+        return Verdict(Outcome.UNVERIFIED, "not told", str(faults[0][1]), "", seconds)
+    (what, breach), damage = breached[0], hold(drill).damage
+    by = what if damage is None else _told_by(str(damage))
+    return Verdict(Outcome.BREACHED, by, str(breach), "", seconds)
+
+
+def _drill(backup: Path) -> Drill:
+    clock, zone = Clock(WRITTEN_AT + timedelta(days=1)), ZoneInfo("UTC")
+    made = {"name": "torture", "store": str(backup.parent), "every": "7 days"}
+    pattern = f"%Y%m%d-{backup.name.removeprefix(DATED)}"
+    backups = BackupSet(BackupsDeclared.model_validate({**made, "pattern": pattern}), clock=clock, timezone=zone)
+    declared = {"backups": "torture", "server": "embedded", "counts": {"casos": {"min": 1}}, "time_limit": "60 s"}
+    return Drill(RestoreDeclared.model_validate(declared), backups, clock=clock, timezone=zone)
+
+
+def _told_by(damage: str) -> str:
+    return next((what for what, told in DAMAGE.items() if re.search(told, damage)), damage)
+
+
+def wrong(verdict: Verdict, recorded: Recorded, *, same: bool) -> str:
+    """Why a verdict on a damaged dump is not to be; empty when it is right.
+
+    Args:
+        verdict: on a dump whose bytes are not those of the original.
+        recorded: what was on record of the original.
+        same: whether it restores to the same as the original.
+    """
+    if verdict.seconds > SECONDS:
+        return f"it took {verdict.seconds:.0f} s"
+    if verdict.outcome is not Outcome.PASSED:
+        return ""
+    if recorded is Recorded.DIGEST:
+        return "it passed although its digest was on record"
+    if not same and not verdict.unproven:
+        return "it passed for whole, and restores to something else"
+    return ""
