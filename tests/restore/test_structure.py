@@ -167,21 +167,52 @@ def test_extension_that_is_not_there_is_a_finding(sound: RestoredDatabase) -> No
     assert found.findings() == ["extension postgis is not there"]
 
 
-def test_constraint_that_postgresql_18_does_not_enforce_is_a_finding(folder: Path) -> None:
+def test_constraints_that_only_postgresql_18_has_are_looked_at(folder: Path) -> None:
     statements = """
     CREATE TABLE a (id int PRIMARY KEY);
     CREATE TABLE b (a int CONSTRAINT loose REFERENCES a NOT ENFORCED, c int CONSTRAINT low CHECK (c < 9) NOT ENFORCED,
         d int);
     INSERT INTO b VALUES (1, 10, NULL);
     ALTER TABLE b ADD CONSTRAINT there NOT NULL d NOT VALID;
+    CREATE TABLE rooms (id int4range, at daterange, PRIMARY KEY (id, at WITHOUT OVERLAPS));
+    CREATE TABLE stays (room int4range, at daterange);
+    INSERT INTO stays VALUES ('[1,2)', '[2026-01-01,2026-01-02)');
+    ALTER TABLE stays ADD CONSTRAINT during FOREIGN KEY (room, PERIOD at) REFERENCES rooms (id, PERIOD at) NOT VALID;
+    CREATE TABLE visits (a int, year int) PARTITION BY RANGE (year);
+    CREATE TABLE visits_old PARTITION OF visits FOR VALUES FROM (0) TO (10);
+    CREATE TABLE visits_new PARTITION OF visits FOR VALUES FROM (10) TO (20);
+    INSERT INTO visits VALUES (1, 1), (NULL, 1), (2, 11);
+    ALTER TABLE visits ADD CONSTRAINT to_a FOREIGN KEY (a) REFERENCES a NOT VALID;
     """
     with restored(dumped(statements, folder / "newer.sql", major=18)) as database:
         assert look(database).findings() == [
             "foreign key loose of public.b: 1 row refers to one that is not in public.a",
+            "foreign key to_a of public.visits: 2 rows refer to ones that are not in public.a",
             "constraint loose of public.b is not enforced",
             "constraint low of public.b is not enforced",
             "constraint there of public.b is not validated",
+            "constraint during of public.stays is not validated",  # a key over periods, whose rows are not looked at
+            "constraint to_a of public.visits is not validated",
         ]
+
+
+def test_names_that_are_no_text_are_told_as_those_of_the_dump(folder: Path) -> None:
+    written = folder / "latin.sql"
+    written.write_bytes(
+        b"""-- PostgreSQL database dump
+-- Dumped by pg_dump version 16.14
+SET client_encoding = 'SQL_ASCII';
+SET standard_conforming_strings = on;
+CREATE TABLE public."a\xf1o" (id integer);
+ALTER TABLE public."a\xf1o" ADD CONSTRAINT "m\xe1s" CHECK ((id < 1)) NOT VALID;
+COPY public."a\xf1o" (id) FROM stdin;
+\\.
+-- PostgreSQL database dump complete
+"""
+    )
+    with restored(written) as database:
+        (table,) = database.part.rows
+        assert look(database).findings() == [rf'constraint "m\xe1s" of {table} is not validated']
 
 
 def test_collation_of_another_version_is_a_finding(folder: Path) -> None:
