@@ -17,6 +17,7 @@ from restore.counting import Restored
 from restore.earlier import Earlier
 from restore.examined import Examined
 from restore.leftovers import UNSURE
+from restore.migrations_inside import MigrationsInside
 from restore.parts import databases, dumped_rows, shown
 from restore.structure import Structure
 
@@ -253,6 +254,28 @@ class DrillReport:
                 raise Breach(f"newest {newest.column}", observed=newest.fault, limit=limit, subject=newest.table)
             age = self.chosen.at - newest.at if self.chosen.newest else None
             yield Recency(newest.table, self.chosen.taken_at - newest.at, drill.within(declared), age)
+
+    def differences(self) -> tuple[str, ...] | None:
+        """Where the content is not what is on record or live; None where there is nothing to compare it with.
+
+        Raises:
+            Unverified: when the live database was not reached. Otherwise as `harmful`.
+        """
+        return self._examined().differences()
+
+    def migrations(self) -> MigrationsInside:
+        """The migrations inside, beside those of the live database.
+
+        Raises:
+            Breach: as `harmful`.
+            Unverified: when they differ in a way that need not be a fault. Otherwise as `harmful`.
+        """
+        found = self._examined().migrations
+        if found is None:
+            raise RuntimeError("asked for migrations that are not declared")
+        if found.untold is not None and not found.findings:
+            raise found.untold.with_traceback(None)
+        return found
 
     def smoke_answers(self, drill: Drill) -> Iterator[tuple[str, Value, Value]]:
         """Name, answer and expected answer of each declared query. Raises as `harmful`."""

@@ -2,72 +2,106 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from fixtures.content import TableFigures, differences
 from fixtures.drills import Drill
 from fixtures.measure.dump import Contents
+from fixtures.measure.dump_statements import qualified
 from reports.requirement import Unverified
 from restore.examination import (
     NewestRow,
+    RestoredFigures,
     SmokeAnswer,
     live_counts,
+    live_figures,
     newest_rows,
+    restored_figures,
     smoke_answers,
 )
+from restore.migrations_inside import MigrationsInside, migrations_inside
 from restore.sandbox import Sandbox
 from restore.structure import Structure, structure_of
 
 
 @dataclass(frozen=True)
 class Examined:
-    """What was found; what was not declared was not looked for.
+    """What was found; what nobody declared was not looked for.
 
     Attributes:
-        structures: of each restored database, by its name; empty when its structure was not restored.
+        structures: of each restored database, by its name; none where the structure was not restored.
         newest: the newest rows of the tables that tell of a backup's time.
         smoke: the answers to the declared queries.
         live: rows of tables in the live database; or why they cannot be told.
+        migrations: those inside beside those of the live database.
+        figures: what the restored content comes to, where something is on record or live to compare it with.
+        recorded: what the backup job wrote down beside the backup.
+        live_figures: of tables of the live database; or why they cannot be told.
     """
 
     structures: Mapping[str, Structure]
     newest: tuple[NewestRow, ...]
     smoke: tuple[SmokeAnswer, ...]
     live: Mapping[str, int] | Unverified
+    migrations: MigrationsInside | None
+    figures: RestoredFigures | None
+    recorded: Any
+    live_figures: Mapping[str, TableFigures] | Unverified
+
+    def differences(self) -> tuple[str, ...] | None:
+        """Where the content is not what is on record or live, a phrase each; None when there is nothing to compare.
+
+        Raises:
+            Unverified: when the live database was not reached.
+        """
+        if self.figures is None:
+            return None
+        found = self.figures.figures
+        if found is None:
+            return (self.figures.fault,)
+        if isinstance(self.live_figures, Unverified):
+            raise self.live_figures.with_traceback(None)
+        recorded = differences(self.recorded.figures, found) if self.recorded else ()
+        live = [
+            f"{table}: another content than the live database's"
+            for table, figures in self.live_figures.items()
+            if found.tables.get(table) != figures
+        ]
+        return (*recorded, *live)
 
 
-def examination(drill: Drill, path: Path) -> Callable[[Sandbox], Examined]:
+def examination(drill: Drill, path: Path, taken_at: datetime | None = None) -> Callable[[Sandbox], Examined]:
     """What looks at the restored databases as a drill declares.
 
     Args:
         drill: it.
         path: of the backup, beside which a manifest may lie.
+        taken_at: when the backup was made; without it migrations are not compared.
     """
 
     def examine(sandbox: Sandbox) -> Examined:
         declared = drill.declared
         part = main_part(sandbox, declared.database)
+        recorded = None
+        live = [qualified(schema or "public", table) for schema, _, table in _parts(declared.fingerprints)]
+        wanted = None if recorded else live
+        full = declared.depth == "full"
         return Examined(
-            structures={
-                each.database: structure_of(sandbox, each, each.extensions)
-                for each in sandbox.filled
-                if declared.depth == "full"
-            },
-            newest=newest_rows(sandbox, part, declared.fresh, drill.timezone),
+            structures={each.database: structure_of(sandbox, each, each.extensions) for each in sandbox.filled if full},
+            newest=tuple(
+                newest for each in declared.fresh for newest in newest_rows(sandbox, part, (each,), drill.zone_of(each))
+            ),
             smoke=smoke_answers(sandbox, part, declared.smoke),
-            live=_live(drill),
+            live=_live_rows(drill),
+            migrations=_migrations(drill, sandbox, part, taken_at),
+            figures=restored_figures(sandbox, part, wanted) if recorded or live else None,
+            recorded=recorded,
+            live_figures=_live_figures(drill, live),
         )
 
     return examine
-
-
-def _live(drill: Drill) -> Mapping[str, int] | Unverified:
-    tables = [table for table, count in drill.declared.counts.items() if count.live is not None]
-    if drill.live is None or not tables:
-        return {}
-    try:
-        return live_counts(drill.live, tables)
-    except Unverified as unreached:
-        return unreached
 
 
 def main_part(sandbox: Sandbox, database: str | None) -> Contents:
@@ -86,3 +120,33 @@ def main_part(sandbox: Sandbox, database: str | None) -> Contents:
             remedy=f'Name the one that counts: [[restore]] database = "{there[-1]}"',
         )
     return sandbox.filled[there.index(database)]
+
+
+def _parts(tables: tuple[str, ...]) -> list[tuple[str, str, str]]:
+    return [each.rpartition(".") for each in tables]
+
+
+def _live_rows(drill: Drill) -> Mapping[str, int] | Unverified:
+    tables = [table for table, count in drill.declared.counts.items() if count.live is not None]
+    if drill.live is None or not tables:
+        return {}
+    try:
+        return live_counts(drill.live, tables)
+    except Unverified as unreached:
+        return unreached
+
+
+def _live_figures(drill: Drill, tables: list[str]) -> Mapping[str, TableFigures] | Unverified:
+    if drill.live is None or not tables:
+        return {}
+    try:
+        return live_figures(drill.live, tables)
+    except Unverified as unreached:
+        return unreached
+
+
+def _migrations(drill: Drill, sandbox: Sandbox, part: Contents, taken_at: datetime | None) -> MigrationsInside | None:
+    if drill.migrations is None or taken_at is None:
+        return None
+    earliest = taken_at - drill.backups.declared.grace
+    return migrations_inside(sandbox, part, drill.migrations, earliest=earliest, latest=taken_at)

@@ -80,7 +80,7 @@ class Holder:
                 path,
                 drill.declared,
                 swept=self._swept,
-                examine=examination(drill, path),
+                examine=examination(drill, path, file.taken_at),
                 watch=self._asked.watch,
             )
         chosen = Chosen(how, file.taken_at, at, newest=file == drill.backups.newest())

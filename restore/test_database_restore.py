@@ -29,6 +29,9 @@ def test_restored_rows_are_the_dumped_rows(drill: Drill, hold: Hold, evidence: E
     report = hold(drill)
     for table, dumped, restored in report.tables():
         evidence.equal("restored rows", restored, expected=dumped, unit="rows", subject=table)
+    differences = report.differences()
+    if differences is not None:
+        evidence.none_of("differences from the content that is on record or live", differences, subject=report.file)
 
 
 @requirement("RESTORE-3", severity="P1", every="31 days")
@@ -74,6 +77,18 @@ def test_structure_is_sound(full_drill: Drill, hold: Hold, evidence: Evidence) -
         for what, observed, unit in structure.facts():
             evidence.note(what, observed, unit=unit, subject=database)
         evidence.none_of("what is not sound", structure.findings(), subject=database)
+
+
+@requirement("RESTORE-6", severity="P2", every="31 days")
+def test_migrations_inside_are_those_of_its_time(migrated_drill: Drill, hold: Hold, evidence: Evidence) -> None:
+    """The migrations inside are those that were deployed when the backup was made.
+
+    Source: runbook 4.
+    """
+    found = hold(migrated_drill).migrations()
+    evidence.note(f"rows of {found.table} inside", found.inside, subject=migrated_drill.name)
+    evidence.note(f"rows of {found.table} in the live database", found.live, subject=migrated_drill.name)
+    evidence.none_of("differences from those deployed then", found.findings, subject=migrated_drill.name)
 
 
 @requirement("RESTORE-7", severity="P2", every="31 days")
