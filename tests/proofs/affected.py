@@ -49,8 +49,9 @@ NOT_APPLICABLE = {
     },
 }
 DRILLED = {
-    "mira": {f"RESTORE-{number} weekly-database" for number in (1, 2, 3, 10)},
-    "comercial-electrica": {f"RESTORE-{number} daily-database" for number in (1, 2, 3, 10)},
+    "mira": {f"RESTORE-{number} weekly-database" for number in (1, 2, 3, 4, 5, 7, 8, 10)}
+    | {"RESTORE-9 daily-collections"},
+    "comercial-electrica": {f"RESTORE-{number} daily-database" for number in (1, 2, 3, 4, 5, 6, 7, 8, 10)},
 }
 
 # What writes is declared by neither system file; its proofs declare it, and hold a green run too.
