@@ -1,6 +1,8 @@
 """Tables made from definitions are compared with those of a real dump, in real throwaway servers that are gone then."""
 
 import json
+import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 
 from fixtures.drills import Drill, RestoreDeclared
-from fixtures.embedded import EmbeddedServer
+from fixtures.embedded import EmbeddedServer, binaries
 from fixtures.lab.dumps import packed
 from fixtures.recreation import RecreateDeclared, Recreation
 from fixtures.short_folder import short_folder
@@ -44,7 +46,14 @@ INSERT INTO users (code) SELECT 'u' || i FROM generate_series(1, 50) i;
 INSERT INTO cases (code, state, "createdById") SELECT 'c' || i, 'open', i % 50 + 1 FROM generate_series(1, 500) i;
 INSERT INTO app.visits SELECT gen_random_uuid(), i FROM generate_series(1, 500) i;
 """
-OPTIONS = {"custom": ("-Fc",), "plain": (), "inserts": ("--inserts",), "tar": ("-Ft",), "create": ("--create",)}
+OPTIONS = {
+    "custom": ("-Fc",),
+    "plain": (),
+    "inserts": ("--inserts",),
+    "tar": ("-Ft",),
+    "create": ("--create",),
+    "directory": ("-Fd",),
+}
 ID = {"name": "id", "type": "bigInt", "primaryKey": True, "autoIncrement": True, "allowNull": False}
 CHOICES = {"enum": [{"value": "open", "label": "Open"}, {"value": "closed", "label": "Closed"}]}
 DEFINED: dict[str, dict[str, Any]] = {
@@ -93,16 +102,22 @@ class Collections:
         self, *expected: str, definitions: Definitions | None = None, dump: str | bytes = "custom"
     ) -> CollectionsReport:
         """Recreate collections (all by default) of an archive with these definitions, beside a dump."""
-        content = dump if isinstance(dump, bytes) else (self.dumps / dump).read_bytes()
-        put(self.folder / "dumps" / "backup-2026-06-30.dump", NOW - timedelta(hours=10), content)
+        newest = self.folder / "dumps" / "backup-2026-06-30.dump"
+        if isinstance(dump, str) and (self.dumps / dump).is_dir():
+            shutil.copytree(self.dumps / dump, newest)
+            for path in newest.iterdir():
+                os.utime(path, ((NOW - timedelta(hours=10)).timestamp(),) * 2)
+        else:
+            content = dump if isinstance(dump, bytes) else (self.dumps / dump).read_bytes()
+            put(newest, NOW - timedelta(hours=10), content)
         return held(self.declared(*expected, definitions=definitions))
 
-    def declared(self, *expected: str, definitions: Definitions | None = None, **restore: object) -> Recreation:
+    def declared(self, *expected: str, definitions: Definitions | None = None) -> Recreation:
         """What a system file would declare, over an archive with these definitions."""
         listed = [{"name": name, **each} for name, each in (definitions or DEFINED).items()]
         content = packed({"a/collections.json": json.dumps(listed).encode()}, NOW, gzipped=True)
         put(self.folder / "collections" / "backup-2026-06-30.dump", NOW - timedelta(hours=10), content)
-        given = {"backups": "daily", "server": self.server, "images": IMAGES, "counts": {"t": {"min": 1}}, **restore}
+        given = {"backups": "daily", "server": self.server, "images": IMAGES, "counts": {"t": {"min": 1}}}
         return Recreation(
             RecreateDeclared.model_validate({"collections": "daily", "restore": "weekly"}),
             backup_set(self.folder / "collections", collections=expected or tuple(DEFINED)),
@@ -120,10 +135,8 @@ def collection_dumps(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for statements in ("CREATE DATABASE source;", "\\connect source\n" + SOURCE):
             subprocess.run(argv, input=statements, text=True, check=True, env={})
         for name, option in OPTIONS.items():
-            dumped = subprocess.run(
-                server.command("pg_dump", *entry, *option, "source"), stdout=subprocess.PIPE, check=True, env={}
-            )
-            (folder / name).write_bytes(dumped.stdout)
+            argv = [str(binaries(16).path("pg_dump")), *entry, *option, "-f", str(folder / name), "source"]
+            subprocess.run(argv, check=True, env={})
     return folder
 
 
