@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from reports.requirement import Unverified
 from restore import engine
-from restore.server import ADMINISTRATOR, LONGEST_OUTPUT, TUNED, Finished, parts_of, version_told
+from restore.server import ADMINISTRATOR, LONGEST_OUTPUT, STOCK, TUNED, Finished, parts_of, version_told
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -68,6 +68,7 @@ class ContainerThrowaway:
         images: images by major version; for what is not in it the official Debian-based one.
         lease: the id of the drill's lease, for the label.
         disk: bytes that it may write.
+        tuned: whether it may lose everything, which is faster.
 
     Raises:
         Unverified: on entering, when no engine answers, the image is not there or of another major version, or no
@@ -77,7 +78,9 @@ class ContainerThrowaway:
     holds_superuser = True
     socket_dir = SOCKET_DIR
 
-    def __init__(self, major: int, images: Mapping[str, str], lease: str, *, disk: int = DISK) -> None:
+    def __init__(
+        self, major: int, images: Mapping[str, str], lease: str, *, disk: int = DISK, tuned: bool = True
+    ) -> None:
         self.major = major
         self.image = images.get(str(major), DEFAULT_IMAGE.format(major=major))
         self.description = f"container of {self.image}"
@@ -86,6 +89,7 @@ class ContainerThrowaway:
         self.left: tuple[str, ...] = ("the container",)
         self._lease = lease
         self._disk = disk
+        self._settings = TUNED if tuned else STOCK
         self._volumes: list[str] = []
         self._container: DockerContainer | None = None
         self._asked_for = False
@@ -256,7 +260,7 @@ class ContainerThrowaway:
         if self._container is None:
             raise RuntimeError("not launched")
         options: dict[str, Any] = {
-            "entrypoint": ["sh", "-c", BEGIN, "sh", ADMINISTRATOR, *_settings()],
+            "entrypoint": ["sh", "-c", BEGIN, "sh", ADMINISTRATOR, *_lines(self._settings)],
             "user": "postgres",
             "network": "none",
             "cap_drop": ["ALL"],
@@ -314,9 +318,10 @@ class ContainerThrowaway:
         )
 
 
-def _settings() -> list[str]:
+def _lines(settings: Mapping[str, str]) -> list[str]:
+    """Of the server's configuration."""
     places = {"listen_addresses": "", "unix_socket_directories": SOCKET_DIR}
-    return [f"{name} = '{value}'" for name, value in {**TUNED, **places}.items()]
+    return [f"{name} = '{value}'" for name, value in {**settings, **places}.items()]
 
 
 class _DiskWatch(threading.Thread):

@@ -144,6 +144,8 @@ class _Drill:
             else:
                 if server is None:
                     server = stack.enter_context(self._server(lease, major))
+                with self.phase("wait for the server"):
+                    server.await_ready()
                 report = self._through(replace(self.report(sha256=archive.sha256), archive=archive), archive, server)
         taken = time.monotonic() - self._begun
         return replace(report, phases=tuple(self._phases), seconds=taken, disposal=self._disposal)
@@ -159,9 +161,9 @@ class _Drill:
     def _server(self, lease: Lease, major: int) -> Iterator[ThrowawayServer]:
         """A throwaway server that is starting."""
         server: ThrowawayServer = (
-            ContainerThrowaway(major, self._declared.images, lease.id)
+            ContainerThrowaway(major, self._declared.images, lease.id, tuned=self._declared.tuned)
             if self._declared.server == "container"
-            else EmbeddedThrowaway(major, lease.folder)
+            else EmbeddedThrowaway(major, lease.folder, tuned=self._declared.tuned)
         )
         lease.disposed = False
         try:
@@ -176,8 +178,6 @@ class _Drill:
 
     def _through(self, report: DrillReport, archive: Archive, server: ThrowawayServer) -> DrillReport:
         try:
-            with self.phase("wait for the server"):
-                server.await_ready()
             report = replace(report, server=server.description, isolation=server.isolation)
             sandbox = Sandbox(server, archive)
             with self.phase("prepare roles and databases"):

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
@@ -132,7 +133,7 @@ class DrillReport:
         if self.archive is not None:
             yield "size of the backup", self.archive.size, "bytes"
             yield "written by pg_dump", self.archive.dump_version, ""
-            yield "content unproven", self.archive.unproven or "no: a recorded digest or its own checksums agree", ""
+            yield "content unproven", self._unproven(self.archive), ""
             for finding in self.archive.findings:
                 yield "found in it", finding, ""
         yield "depth", DEPTHS[self.depth], ""
@@ -145,6 +146,14 @@ class DrillReport:
         for phase in self.phases:
             yield f"time to {phase.name} (sandbox)", phase.seconds, "s"
         yield "time of the whole drill (sandbox)", self.seconds, "s"
+
+    def _unproven(self, archive: Archive) -> str:
+        """What cannot be known of the content, or why it is proven."""
+        if self.examined is not None and self.examined.recorded is not None:
+            with suppress(Unverified):
+                if self.differences() == ():
+                    return "no: the figures that were recorded of it agree"
+        return archive.unproven or "no: a recorded digest or its own checksums agree"
 
     def harmful(self) -> list[str]:
         """Everything that keeps the backup from being restored whole.

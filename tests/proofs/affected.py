@@ -54,6 +54,8 @@ DRILLED = {
     "comercial-electrica": {f"RESTORE-{number} daily-database" for number in (1, 2, 3, 4, 5, 6, 7, 8, 10)},
 }
 
+NOT_DRILLED = {"mira": {"RESTORE-6 -"}, "comercial-electrica": {"RESTORE-9 -"}}
+
 # What writes is declared by neither system file; its proofs declare it, and hold a green run too.
 GREEN_IN_PROOFS = {"BACKUP-6 daily-database"}
 

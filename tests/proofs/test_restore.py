@@ -1,9 +1,10 @@
-"""RESTORE-1, RESTORE-2, RESTORE-3 and RESTORE-10 can fail, for plain SQL and for pg_dump's custom format."""
+"""Each requirement of a database drill can fail, for plain SQL and for pg_dump's custom format."""
 
 import subprocess
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ WEEKLY, DAILY = "weekly-database", "daily-database"
 SYSTEMS = {WEEKLY: "mira", DAILY: "comercial-electrica"}
 each_format = pytest.mark.parametrize("name", SYSTEMS)
 DRILL = ("restore",)
+EPISODES = "onco_episodios = { min = 1, drop = 0.1 }"
 # What a dump that cannot be restored takes with it: of its disposal there is nothing to complain.
 UNRESTORABLE = {name: DRILLED[system] - {f"RESTORE-10 {name}"} for name, system in SYSTEMS.items()}
 NO_ENGINE = {"CONSTANCIA_RESTORE_SERVER": "container", "DOCKER_HOST": "unix:///nonexistent/docker.sock"}
@@ -176,7 +178,7 @@ def test_declared_table_was_gone(suite: Suite, lab: Lab, name: str) -> None:
 @pytest.mark.proves("RESTORE-3")
 @pytest.mark.parametrize("limit", ["min = 30000", "exact = 30000", "min = 20000, max = 40000"])
 def test_half_of_a_declared_table_was_deleted(suite: Suite, lab: Lab, limit: str) -> None:
-    limits = {"onco_episodios = { min = 1 }": f"onco_episodios = {{ {limit} }}"}
+    limits = {EPISODES: f"onco_episodios = {{ {limit} }}"}
     suite.run("mira", rooms=DRILL, limits=limits).expect()
     with lab.backups.weekly_database.half_deleted():
         run = suite.run("mira", rooms=DRILL, limits=limits)
@@ -231,7 +233,155 @@ def test_errors_of_a_restore_are_told_apart(suite: Suite, lab: Lab) -> None:
 
 @pytest.mark.proves("RESTORE-3")
 def test_declared_table_holds_more_than_it_may(suite: Suite) -> None:
-    limits = {"onco_episodios = { min = 1 }": "onco_episodios = { min = 1, max = 29999 }"}
+    limits = {EPISODES: "onco_episodios = { min = 1, max = 29999 }"}
     run = suite.run("mira", rooms=DRILL, limits=limits)
     run.expect(red={"RESTORE-3 weekly-database"})
     assert "at most 29" in run.said("RESTORE-3 weekly-database")
+
+
+@pytest.mark.proves("RESTORE-3")
+def test_half_was_deleted_since_the_last_good_drill(suite: Suite, lab: Lab) -> None:
+    with lab.backups.weekly_database.half_deleted():
+        run = drilled(suite, WEEKLY)
+    run.expect(red={"RESTORE-3 weekly-database"})
+    assert "the last good drill" in run.said("RESTORE-3 weekly-database")
+
+
+@pytest.mark.proves("RESTORE-3")
+def test_no_earlier_drill_is_on_record(suite: Suite) -> None:
+    variables = {"MIRA_DRILLS": str(suite.folder / "drills.jsonl")}
+    suite.run("mira", rooms=DRILL, variables=variables).expect(grey={"RESTORE-3 weekly-database"})
+    suite.run("mira", rooms=DRILL, variables=variables).expect()
+
+
+LIVE = {EPISODES: "onco_episodios = { live = 0.02 }", 'rpo = "8 days"': 'rpo = "8 days"\nlive = "main"'}
+
+
+@pytest.mark.proves("RESTORE-3")
+def test_rows_are_missing_that_the_live_database_has(suite: Suite, lab: Lab) -> None:
+    suite.run("mira", rooms=DRILL, limits=LIVE).expect()
+    with lab.backups.weekly_database.half_deleted():
+        run = suite.run("mira", rooms=DRILL, limits=LIVE)
+    run.expect(red={"RESTORE-3 weekly-database"})
+    assert "the live database" in run.said("RESTORE-3 weekly-database")
+
+
+@pytest.mark.proves("RESTORE-3")
+def test_live_database_is_not_reached(suite: Suite, lab: Lab) -> None:
+    with lab.database.stopped():
+        run = suite.run("mira", rooms=DRILL, limits=LIVE)
+    run.expect(grey={"RESTORE-3 weekly-database"})
+
+
+@pytest.mark.proves("RESTORE-2")
+def test_a_letter_was_changed_in_a_table_that_nobody_changes(suite: Suite, lab: Lab) -> None:
+    limits = {'rpo = "8 days"': 'rpo = "8 days"\nlive = "main"\nfingerprints = ["collections"]'}
+    suite.run("mira", rooms=DRILL, limits=limits).expect()
+    with lab.backups.weekly_database.after("UPDATE collections SET title = 'Episodos' WHERE title = 'Episodios'"):
+        run = suite.run("mira", rooms=DRILL, limits=limits)
+    run.expect(red={"RESTORE-2 weekly-database"})
+    assert "public.collections: another content" in run.said("RESTORE-2 weekly-database")
+
+
+@each_format
+@pytest.mark.proves("RESTORE-4")
+def test_job_dumps_an_old_replica(suite: Suite, lab: Lab, name: str) -> None:
+    with dumps(lab, name).of_a_stuck_replica():
+        run = drilled(suite, name)
+    run.expect(red={f"RESTORE-4 {name}"})
+    assert "age of the newest row" in run.said(f"RESTORE-4 {name}")
+
+
+@pytest.mark.proves("RESTORE-4")
+@pytest.mark.parametrize("wrong", ["\"createdAt\" = now() + interval '1 hour'", "\"createdAt\" = 'infinity'"])
+def test_newest_row_is_of_the_future(suite: Suite, lab: Lab, wrong: str) -> None:
+    statement: Any = f'UPDATE "auditTrails" SET {wrong} WHERE id = 1'  # noqa: S608 -- ours
+    with lab.backups.weekly_database.after(statement):
+        drilled(suite, WEEKLY).expect(red={"RESTORE-4 weekly-database"})
+
+
+@pytest.mark.proves("RESTORE-4")
+def test_table_that_tells_of_its_time_was_emptied(suite: Suite, lab: Lab) -> None:
+    with lab.backups.weekly_database.after('TRUNCATE "auditTrails"'):
+        run = drilled(suite, WEEKLY)
+    run.expect(red={"RESTORE-4 weekly-database"})
+    assert "the table is empty" in run.said("RESTORE-4 weekly-database")
+
+
+@pytest.mark.proves("RESTORE-5")
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("SELECT setval(pg_get_serial_sequence('onco_episodios', 'id'), 7)", "sequence"),
+        ("ALTER TABLE onco_casos ADD CHECK (codigo <> '') NOT VALID", "not validated"),
+        (
+            """ALTER TABLE onco_casos ADD FOREIGN KEY (paciente_rut) REFERENCES alma_pacientes (rut) NOT VALID;
+            ALTER TABLE onco_casos DISABLE TRIGGER ALL; DELETE FROM alma_pacientes WHERE id = 32""",
+            "refer",
+        ),
+    ],
+    ids=["sequence behind", "constraint never validated", "orphans"],
+)
+def test_structure_is_not_sound(suite: Suite, lab: Lab, statement: Any, said: str) -> None:  # noqa: ANN401 -- literal texts, of SQL
+    with lab.backups.weekly_database.after(statement):
+        run = drilled(suite, WEEKLY)
+    run.expect(red={"RESTORE-5 weekly-database"})
+    assert said in run.said("RESTORE-5 weekly-database")
+
+
+@pytest.mark.proves("RESTORE-6")
+def test_schema_inside_is_an_older_one(suite: Suite, lab: Lab) -> None:
+    gone = "DELETE FROM _prisma_migrations WHERE migration_name = (SELECT max(migration_name) FROM _prisma_migrations)"
+    with lab.backups.daily_database.after(gone):
+        run = drilled(suite, DAILY)
+    run.expect(red={"RESTORE-6 daily-database"})
+
+
+@pytest.mark.proves("RESTORE-6")
+def test_live_database_tells_of_no_migrations(suite: Suite, lab: Lab) -> None:
+    with lab.database.stopped():
+        drilled(suite, DAILY).expect(grey={"RESTORE-6 daily-database"})
+
+
+@pytest.mark.proves("RESTORE-7")
+def test_smoke_query_answers_otherwise(suite: Suite, lab: Lab) -> None:
+    with lab.backups.weekly_database.after("UPDATE onco_casos SET paciente_rut = 'NADIE'"):
+        run = drilled(suite, WEEKLY)
+    run.expect(red={"RESTORE-7 weekly-database"})
+
+
+@pytest.mark.proves("RESTORE-7")
+def test_smoke_query_does_not_answer(suite: Suite) -> None:
+    run = suite.run("mira", rooms=DRILL, limits={"JOIN alma_pacientes p": "JOIN alma_pacientas p"})
+    run.expect(red={"RESTORE-7 weekly-database"})
+    assert "no answer" in run.said("RESTORE-7 weekly-database")
+
+
+@each_format
+@pytest.mark.proves("RESTORE-8")
+def test_recovery_takes_too_long(suite: Suite, name: str) -> None:
+    run = suite.run(SYSTEMS[name], rooms=DRILL, limits={'rto = "4h"': 'rto = "10ms"'})
+    run.expect(red={f"RESTORE-8 {name}"})
+
+
+@each_format
+def test_every_day_without_indexes_and_once_a_month_with_them(suite: Suite, name: str) -> None:
+    limits = {f'[[restore]]\nbackups = "{name}"': f'[[restore]]\nbackups = "{name}"\ndepth = "data"'}
+    run = suite.run(SYSTEMS[name], rooms=DRILL, limits=limits)
+    run.expect(grey={"RESTORE-5 -"})
+    assert "not tested" in run.observed(f"RESTORE-1 {name}")["depth"]
+
+
+@each_format
+def test_the_judge_is_proven_first(suite: Suite, name: str) -> None:
+    run = suite.run(SYSTEMS[name], "--self-check", rooms=DRILL)
+    run.expect()
+    assert "emptied copy: rejected" in run.observed(f"RESTORE-1 {name}")["the judge was proven first"]
+
+
+@each_format
+def test_another_backup_is_named(suite: Suite, lab: Lab, name: str) -> None:
+    older = dumps(lab, name).files[-2].name
+    run = suite.run(SYSTEMS[name], "--backup", older, rooms=DRILL)
+    run.expect(red={f"RESTORE-4 {name}"})
+    assert run.observed(f"RESTORE-1 {name}")["chosen"] == "by its name"

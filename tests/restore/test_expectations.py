@@ -32,7 +32,7 @@ def report(rows: int, *, live: int | None = None, before: int | None = None) -> 
     return cast("DrillReport", SimpleNamespace(rows_of=rows_of, live_rows=live_rows, last_good=lambda: last))
 
 
-def declared(table: str = "t", **count: float) -> RestoreDeclared:
+def declared(count: dict[str, float], table: str = "t") -> RestoreDeclared:
     given = {"backups": "weekly", "live": "main", "record": "drills.jsonl", "counts": {table: count}}
     return RestoreDeclared.model_validate(given)
 
@@ -57,21 +57,21 @@ def declared(table: str = "t", **count: float) -> RestoreDeclared:
 )
 def test_limits_themselves_hold(count: dict[str, float], rows: int, holds: bool) -> None:  # noqa: FBT001 -- a parameter of the test
     found = report(rows, live=100, before=200)
-    assert all(each.holds for each in bounds(declared(**count), found)) is holds
-    assert fulfilled(declared(**count), found) is holds
+    assert all(each.holds for each in bounds(declared(count), found)) is holds
+    assert fulfilled(declared(count), found) is holds
 
 
 @pytest.mark.parametrize("count", [{"live": 0.02}, {"drop": 0.1}])
 def test_what_there_is_nothing_to_compare_with_cannot_be_told_and_spoils_no_drill(count: dict[str, float]) -> None:
     with pytest.raises(Unverified):
-        list(bounds(declared(min=1, **count), report(10)))
-    assert fulfilled(declared(min=1, **count), report(10))
-    assert not fulfilled(declared(min=11, **count), report(10))
+        list(bounds(declared({"min": 1, **count}), report(10)))
+    assert fulfilled(declared({"min": 1, **count}), report(10))
+    assert not fulfilled(declared({"min": 11, **count}), report(10))
 
 
 def test_a_table_that_is_not_there_is_a_breach() -> None:
     with pytest.raises(Breach):
-        list(bounds(declared("u", min=0), report(10)))
+        list(bounds(declared({"min": 0}, "u"), report(10)))
 
 
 @pytest.mark.parametrize(
