@@ -9,13 +9,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from fixtures.short_folder import short_folder
 from restore import leftovers
+from restore.container import ContainerThrowaway
 from restore.leftovers import Lease, LeaseRefusedError, sweep
+from restore.server import ADMINISTRATOR, EmbeddedThrowaway, ThrowawayServer
 from tests.restore.conftest import IMAGES
 from tests.restore.dumps import Dumps
 
@@ -176,3 +179,32 @@ def test_after_a_kill_at_any_moment_nothing_remains(
     assert remains(temporary, held if server == "container" else []) == []
     assert leases(temporary) == []
     assert sweep() == ()
+
+
+def test_two_drills_at_once_do_not_disturb_each_other(temporary: Path, server: str) -> None:
+    def begun(stack: ExitStack) -> ThrowawayServer:
+        lease = stack.enter_context(Lease(container=server == "container"))
+        made = (
+            ContainerThrowaway(16, IMAGES, lease.id) if server == "container" else EmbeddedThrowaway(16, lease.folder)
+        )
+        stack.enter_context(made)
+        return made
+
+    def asked(where: ThrowawayServer, statement: str) -> str:
+        argv = ("psql", "-X", "-Atc", statement, "-h", where.socket_dir, "-U", ADMINISTRATOR, "-d", "postgres")
+        finished = where.run(*argv, seconds=60)
+        return finished.out.strip() + finished.err.strip()
+
+    with ExitStack() as first:
+        one = begun(first)
+        with ExitStack() as second:
+            other = begun(second)
+            assert asked(one, "CREATE TABLE t AS SELECT 1 AS a") == "SELECT 1"
+            assert 'relation "t" does not exist' in asked(other, "SELECT a FROM t")
+            assert sweep() == ()  # of a third run, which begins meanwhile
+            assert len(leases(temporary)) == 2
+        assert other.left == ()
+        assert asked(one, "SELECT a FROM t") == "1"
+        assert sweep() == ()
+    assert one.left == ()
+    assert leases(temporary) == []
