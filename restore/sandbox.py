@@ -130,7 +130,14 @@ class Sandbox:
         """
         # Names in a database without an encoding are bytes: taken for UTF8, the server would refuse them.
         encoding = "SQL_ASCII" if part.encoding == "SQL_ASCII" else "UTF8"
-        told = self.sql(queries, database=self.home(part), user=self.reader, encoding=encoding, seconds=seconds)
+        # A trigger of the dump's on signing in may have changed it since the session's options were read.
+        told = self.sql(
+            f"SET search_path = pg_catalog;\n{queries}",
+            database=self.home(part),
+            user=self.reader,
+            encoding=encoding,
+            seconds=seconds,
+        )
         if said := faults(told, seconds):
             raise NoAnswerError("; ".join(each.text for each in said))
         # Whole lines; JSON has every line feed of a name escaped, and no other character ends a line.
@@ -165,10 +172,16 @@ class Sandbox:
         if finished.err or finished.code:
             raise Unverified(
                 "preparing the throwaway database",
-                came_back=finished.err.strip()[:300] or f"psql ended with code {finished.code} and without a word",
+                came_back=_why(finished),
                 remedy=f"See whether {self.server.description} is a PostgreSQL that works",
             )
         return finished.out
+
+
+def _why(finished: Finished) -> str:
+    if finished.timed_out:
+        return f"given up after {SOON:.0f} s"
+    return finished.err.strip()[:300] or f"psql ended with code {finished.code} and without a word"
 
 
 def faults(finished: Finished, seconds: float) -> tuple[Complaint, ...]:
