@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from fixtures import manifest
 from fixtures.embedded import EmbeddedServer, binaries
 from fixtures.lab.dumps import dated_custom
 from fixtures.short_folder import short_folder
@@ -28,8 +29,17 @@ SIZE, TIME, SUM, USTAR = slice(124, 136), slice(136, 148), slice(148, 156), slic
 WRITTEN_AT = datetime(2026, 11, 22, 3, tzinfo=UTC)
 ROLES = ("mira_user", "Lectura")
 DATABASE = "source"
+WITH_MANIFEST = "recorded.dump"
+MANIFEST = f"{WITH_MANIFEST}{manifest.SUFFIX}"
 SOURCE = r"""
 CREATE SCHEMA clinica AUTHORIZATION mira_user;
+SET ROLE mira_user;
+CREATE TABLE clinica.visitas (id int NOT NULL, anno int NOT NULL, motivo text, PRIMARY KEY (id, anno))
+    PARTITION BY RANGE (anno);
+CREATE TABLE clinica.visitas_antes PARTITION OF clinica.visitas FOR VALUES FROM (2000) TO (2020);
+CREATE TABLE clinica.visitas_hoy PARTITION OF clinica.visitas FOR VALUES FROM (2020) TO (2030);
+CREATE TABLE clinica."año ñandú" (clave text PRIMARY KEY, valor text);
+RESET ROLE;
 CREATE TYPE estado AS ENUM ('abierto', 'en curso', 'cerrado');
 CREATE DOMAIN rut AS text CHECK (VALUE ~ '^\d{1,2}\.\d{3}-[\dK]$');
 CREATE SEQUENCE folios START 1000 INCREMENT 5;
@@ -39,11 +49,6 @@ CREATE TABLE casos (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, rut rut NOT NULL, usuario int NOT NULL REFERENCES "Usuarios",
     estado estado NOT NULL DEFAULT 'abierto', nota text, huella bytea, detalle jsonb, peso numeric(6, 2), alta date,
     doble numeric GENERATED ALWAYS AS (peso * 2) STORED, CHECK (peso > 0));
-CREATE TABLE clinica.visitas (id int NOT NULL, anno int NOT NULL, motivo text, PRIMARY KEY (id, anno))
-    PARTITION BY RANGE (anno);
-CREATE TABLE clinica.visitas_antes PARTITION OF clinica.visitas FOR VALUES FROM (2000) TO (2020);
-CREATE TABLE clinica.visitas_hoy PARTITION OF clinica.visitas FOR VALUES FROM (2020) TO (2030);
-CREATE TABLE clinica."año ñandú" (clave text PRIMARY KEY, valor text);
 CREATE TABLE bitacora (caso bigint, cambio text);
 CREATE TABLE vacia (a int, b text);
 INSERT INTO "Usuarios" (nombre, correo)
@@ -109,7 +114,7 @@ def _zstd(*, checked: bool) -> Wrap:
 
 def _lz4(*, checked: bool) -> Wrap:
     def wrapped(content: bytes) -> bytes:
-        import lz4.frame  # type: ignore[import-untyped]  # it publishes no types
+        import lz4.frame
 
         return bytes(lz4.frame.compress(content, content_checksum=checked))
 
@@ -152,17 +157,22 @@ KINDS: Mapping[str, Kind] = {
 
 
 def make(folder: Path) -> Sequence[Path]:
-    """Dump the database in every way; the dumps, in the order of KINDS.
+    """Dump the database in every way; the dumps, in the order of KINDS. What it holds is written down as MANIFEST.
 
     Args:
         folder: an existing one, that they are put into.
 
     Raises:
         subprocess.CalledProcessError: when a program of PostgreSQL fails.
+        RuntimeError: when what the database holds is not written down.
     """
     with source() as server:
         for name, kind in KINDS.items():
             _dump(server, kind, folder / name)
+        database = f"host={server.socket_dir} user={server.superuser} dbname={DATABASE}"
+        dump = (str(programs_of(WHEEL) / "pg_dump"), "-Fc", "-f", str(folder / WITH_MANIFEST))
+        if manifest.main(["--database", database, "--", *dump]):
+            raise RuntimeError("no manifest was made")
     return [folder / name for name in KINDS]
 
 

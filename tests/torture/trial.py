@@ -1,6 +1,7 @@
 """A dump on trial: held in a real drill, with this or that on record about it, and judged by the real checks."""
 
 import hashlib
+import json
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -14,10 +15,11 @@ from fixtures.backups import BackupSet
 from fixtures.backups_declared import BackupsDeclared
 from fixtures.clock import Clock
 from fixtures.drills import Drill, RestoreDeclared
+from fixtures.manifest import SUFFIX
 from reports.requirement import Breach, Evidence, Outcome, Unverified
 from restore import test_database_restore as checks
 from restore.holding import Asked, Hold, Holder
-from tests.torture.originals import WRITTEN_AT
+from tests.torture.originals import MANIFEST, WRITTEN_AT
 
 SECONDS = 120.0  # that a trial may take at most
 DATED = f"{WRITTEN_AT:%Y%m%d}-"  # how the name of a backup begins
@@ -44,10 +46,11 @@ DAMAGE: Mapping[str, str] = {
 
 
 class Recorded(StrEnum):
-    """What was put on record when the dump was made."""
+    """What is on record of the original."""
 
     NOTHING = "nothing"
     DIGEST = "digest"
+    FIGURES = "figures"
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,10 @@ def put_on_record(recorded: Recorded, original: Path, backup: Path) -> None:
     """Put beside a backup what is on record of the original."""
     if recorded is Recorded.DIGEST:
         backup.with_name(f"{backup.name}.sha256").write_text(f"{digest_of(original)}  {backup.name}\n")
+    if recorded is Recorded.FIGURES:
+        # Without the digest, which would go before: as of a folder, or of what was compressed afterwards.
+        written = json.loads((original.parent / MANIFEST).read_text())
+        backup.with_name(f"{backup.name}{SUFFIX}").write_text(json.dumps({**written, "sha256": None}))
 
 
 def digest_of(dump: Path) -> str:
@@ -141,6 +148,8 @@ def wrong(verdict: Verdict, recorded: Recorded, *, same: bool) -> str:
         return ""
     if recorded is Recorded.DIGEST:
         return "it passed although its digest was on record"
+    if recorded is Recorded.FIGURES and not same:
+        return "it passed although its figures were on record, and restores to something else"
     if not same and not verdict.unproven:
         return "it passed for whole, and restores to something else"
     return ""

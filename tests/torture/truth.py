@@ -125,7 +125,7 @@ def _of_zstd(content: bytes) -> bytes:
 
 
 def _of_lz4(content: bytes) -> bytes:
-    import lz4.frame  # type: ignore[import-untyped]  # it publishes no types
+    import lz4.frame
 
     return bytes(lz4.frame.decompress(content))
 
