@@ -23,7 +23,7 @@ from fixtures.measure.nocobase_collections import (
     differences,
     not_shown,
 )
-from fixtures.measure.restore_messages import Complaint, Harm, complaints
+from fixtures.measure.restore_messages import Complaint, Harm
 from fixtures.recreation import Definitions, Recreation
 from reports.requirement import Breach, Unverified, Value
 from restore.container import ContainerThrowaway
@@ -344,20 +344,9 @@ def _require_own_fault(found: tuple[Complaint, ...], sandbox: Sandbox, archive: 
 
 def _structure_restored(sandbox: Sandbox, archive: Archive, seconds: float) -> tuple[Complaint, ...]:
     """Restore everything of the dump but its rows; the errors that were made of it."""
-    how = Load(data_only=False, seconds=seconds)
-    if archive.format == "plain":
-        return load(sandbox, archive, tuple(_structure_files(sandbox, archive)), how)
-    inside = put(sandbox, archive, data_only=False)
-    whole = inside[0].rpartition("/")[0] if archive.format == "directory" else inside[0]
-    finished = sandbox.server.run(
-        *("pg_restore", "--schema-only", "-h", sandbox.server.socket_dir, "-U", RESTORER),
-        *("-d", sandbox.home(archive.dumps[0]), whole),
-        seconds=seconds,
-    )
-    found = complaints(finished.err, superuser=sandbox.server.holds_superuser)
-    if finished.timed_out:
-        found = (*found, Complaint(Harm.HARMFUL, f"given up after the time limit of {seconds:.0f} s", 1))
-    return found
+    plain = archive.format == "plain"
+    inside = tuple(_structure_files(sandbox, archive)) if plain else put(sandbox, archive, data_only=False)
+    return load(sandbox, archive, inside, Load("structure", seconds))
 
 
 def _structure_files(sandbox: Sandbox, archive: Archive) -> Iterator[str]:

@@ -193,11 +193,10 @@ class _Drill:
             return replace(report, hindrance=hindered)
 
     def _restored(self, report: DrillReport, archive: Archive, sandbox: Sandbox) -> DrillReport:
-        data_only = self._declared.depth == "data"
+        how = Load(self._declared.depth, seconds=self._declared.time_limit.total_seconds())
         with self.phase("copy the backup in"):
-            inside = put(sandbox, archive, data_only=data_only)
+            inside = put(sandbox, archive, data_only=how.depth == "data")
         with self.phase("restore"):
-            how = Load(data_only=data_only, seconds=self._declared.time_limit.total_seconds())
             found = load(sandbox, archive, inside, how)
         with self.phase("count"):
             restored, uncounted = count(sandbox)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
+from typing import Literal
 
 from fixtures.archive import Archive
 from fixtures.measure.dump import Contents
@@ -13,7 +14,7 @@ from restore.sandbox import RESTORER, Sandbox
 from restore.server import Finished, restriction_key
 
 PARALLEL = ("custom", "directory")  # formats that pg_restore reads with several workers
-SECTIONS_OF_DATA = ("--section=pre-data", "--section=data")
+OPTIONS = {"full": (), "data": ("--section=pre-data", "--section=data"), "structure": ("--schema-only",)}
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,11 @@ class Load:
     """How a backup is to be loaded.
 
     Attributes:
-        data_only: leave out what follows the rows: indexes, constraints, triggers.
+        depth: "full"; "data" without what follows the rows (indexes, constraints, triggers); "structure" without rows.
         seconds: that it may take.
     """
 
-    data_only: bool
+    depth: Literal["full", "data", "structure"]
     seconds: float
 
 
@@ -46,7 +47,7 @@ def load(sandbox: Sandbox, archive: Archive, inside: tuple[str, ...], how: Load)
     Args:
         sandbox: with its databases made.
         archive: the backup.
-        inside: the paths that `put` gave.
+        inside: the paths that `put` gave; plain SQL lies there as deep as is wanted.
         how: how far, and how long it may take.
     """
     if archive.format != "plain":
@@ -71,7 +72,7 @@ def _with_pg_restore(sandbox: Sandbox, archive: Archive, inside: tuple[str, ...]
     return sandbox.server.run(
         *("pg_restore", "-h", sandbox.server.socket_dir, "-U", RESTORER, "-d", sandbox.home(part)),
         *(("-j", jobs) if archive.format in PARALLEL else ()),
-        *(SECTIONS_OF_DATA if how.data_only else ()),
+        *OPTIONS[how.depth],
         whole,
         seconds=how.seconds,
     )

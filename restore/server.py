@@ -22,6 +22,8 @@ from restore.leftovers import processes_in
 ADMINISTRATOR = "constancia_admin"
 LONGEST_OUTPUT = 1 << 24  # bytes kept of what a program writes
 ENDING_SECONDS = 5.0
+DISK = 64 << 30  # bytes that a throwaway server may write
+WATCHED_EVERY = 2.0  # seconds between two looks at what it has written
 DEEPEST_NAME = 2  # a folder and a file
 _VERSION = re.compile(r"\(PostgreSQL\) ((\d+)\S*)")
 # What every throwaway server needs: messages as they are classified, and locks for a plain dump, which is restored in
@@ -136,6 +138,7 @@ class EmbeddedThrowaway:
                 remedy=f'Let the drill use a container: server = "container", images = {{ {needed} = "IMAGE" }}',
             )
         self.major = min(fitting)
+        self._disk = disk
         self.gone: tuple[str, ...] = ()
         self.left: tuple[str, ...] = ("the embedded server",)
         self._server = embedded.EmbeddedServer(
@@ -151,6 +154,7 @@ class EmbeddedThrowaway:
             *self._server.isolation,
             "restoring role is no superuser",
             "psql restricted",
+            f"disk limit {disk / (1 << 30):.1f} GiB, watched by this run every {WATCHED_EVERY:.0f} s",
             *(newer if self.major > needed else ()),
         )
         self.socket_dir = str(self._server.socket_dir)
@@ -226,9 +230,8 @@ class EmbeddedThrowaway:
         """As the interface says.
 
         Raises:
-            Unverified: when something else than its time limit killed it.
+            Unverified: when something else than its time limit killed it, or the server has written too much.
         """
-        timed_out = False
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             process = subprocess.Popen(  # noqa: S603 -- PostgreSQL's own programs, arguments as a list
                 self._server.command(*argv),
@@ -239,9 +242,7 @@ class EmbeddedThrowaway:
                 start_new_session=True,
             )
             try:
-                process.wait(seconds)
-            except subprocess.TimeoutExpired:
-                timed_out = True
+                timed_out = not self._ended(process, seconds)
             finally:
                 with suppress(ProcessLookupError):  # it, and the workers that it may have
                     os.killpg(process.pid, signal.SIGKILL)
@@ -254,6 +255,31 @@ class EmbeddedThrowaway:
                 remedy="See whether this machine has memory enough (its log of the kernel names what it killed)",
             )
         return Finished.of(process.returncode, told, errors, timed_out=timed_out, cut=told_cut or errors_cut)
+
+    def _ended(self, process: subprocess.Popen[bytes], seconds: float) -> bool:
+        """Wait for the end of a program, so long at most; whether it came. What the server writes is watched meanwhile."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(min(left, WATCHED_EVERY))
+                return True
+            if _size(self._server.folder) > self._disk:
+                raise Unverified(
+                    "restoring into the embedded server",
+                    came_back=f"no room: it wrote more than {self._disk / (1 << 30):.1f} GiB, and was ended",
+                    remedy=f"See what the dump grows into; its sandbox is not to fill {tempfile.gettempdir()}",
+                )
+        return False
+
+
+def _size(folder: Path) -> int:
+    """Bytes of the disk that a folder takes; what goes while it is looked at counts nothing."""
+    blocks = 0
+    for at, _, files in os.walk(folder):
+        for name in files:
+            with suppress(OSError):
+                blocks += os.lstat(os.path.join(at, name)).st_blocks  # noqa: PTH116, PTH118 -- thousands of files, again and again
+    return blocks * 512
 
 
 def _kept(file: IO[bytes]) -> tuple[bytes, bool]:
