@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from fixtures.drills import Count, RestoreDeclared
-from reports.requirement import Unverified
+from reports.requirement import Evidence, Unverified
 from restore.drill_report import DrillReport
 
 
@@ -28,6 +28,16 @@ class Bound:
     least: float | None = None
     most: float | None = None
     exact: int | None = None
+
+    def measure(self, evidence: Evidence) -> None:
+        """Hold the rows to it, on record."""
+        what = f"restored rows, as {self.of}"
+        if self.exact is not None:
+            evidence.equal(what, self.rows, expected=self.exact, unit="rows", subject=self.table)
+        if self.least is not None:
+            evidence.at_least(what, self.rows, limit=self.least, unit="rows", subject=self.table)
+        if self.most is not None:
+            evidence.at_most(what, self.rows, limit=self.most, unit="rows", subject=self.table)
 
     @property
     def holds(self) -> bool:

@@ -41,18 +41,7 @@ def test_declared_tables_hold_what_is_expected(drill: Drill, hold: Hold, evidenc
     Source: runbook 3.2; operations guide, "Verificar integridad".
     """
     for each in bounds(drill.declared, hold(drill)):
-        if each.exact is not None:
-            evidence.equal(
-                f"restored rows, as {each.of}", each.rows, expected=each.exact, unit="rows", subject=each.table
-            )
-        if each.least is not None:
-            evidence.at_least(
-                f"restored rows, as {each.of}", each.rows, limit=each.least, unit="rows", subject=each.table
-            )
-        if each.most is not None:
-            evidence.at_most(
-                f"restored rows, as {each.of}", each.rows, limit=each.most, unit="rows", subject=each.table
-            )
+        each.measure(evidence)
 
 
 @requirement("RESTORE-4", severity="P1", every="31 days")
