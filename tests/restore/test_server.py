@@ -1,13 +1,22 @@
 """A throwaway server of the wheel: of a version that reads the dump, launched at once, and gone when it is left."""
 
+import os
+import signal
+import subprocess
+import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from fixtures.embedded import TREES
+from fixtures.measure.restore_messages import Harm, complaints
+from fixtures.short_folder import short_folder
 from reports.requirement import Unverified
+from restore import server as servers
 from restore.leftovers import Lease, processes_in
 from restore.server import ADMINISTRATOR, EmbeddedThrowaway, version_told
 
@@ -90,8 +99,15 @@ def test_file_that_ends_early_is_no_file() -> None:
 
 def test_program_that_somebody_killed_tells_nothing_about_the_backup() -> None:
     with launched() as server:
+
+        def kill() -> None:
+            for each in processes_in(server._server.folder):
+                if Path(f"/proc/{each}/comm").read_text() == "sleep\n":
+                    os.kill(each, signal.SIGKILL)
+
+        threading.Timer(0.5, kill).start()
         with pytest.raises(Unverified, match="it was killed"):
-            server.run("sh", "-c", "kill -9 $$", seconds=30)
+            server.run("sleep", "30", seconds=30)
         assert server.run("sh", "-c", "exit 3", seconds=30).code == 3
         assert server.run("sleep", "30", seconds=0.2).timed_out
 
@@ -112,3 +128,34 @@ def test_version_is_read_from_what_a_program_says(told: str, version: tuple[str,
 def test_program_that_tells_no_version_is_no_server_of_ours(told: str) -> None:
     with pytest.raises(Unverified, match="asking the throwaway server for its version"):
         version_told(told)
+
+
+FILLING = "CREATE TABLE t AS SELECT repeat(i::text, 100) FROM generate_series(1, 1e9::bigint) i"
+
+
+def test_what_writes_more_than_it_may_is_ended_for_want_of_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "WATCHED_EVERY", 0.2)
+    with Lease(container=False) as lease, EmbeddedThrowaway(16, lease.folder, disk=100 << 20) as server:
+        assert ask(server, "SELECT 1") == "1"
+        with pytest.raises(Unverified, match=r"no room: it wrote more than 0\.1 GiB"):
+            ask(server, FILLING)
+    assert server.left == ()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small file system")
+def test_disk_that_is_full_in_the_middle_is_the_fault_of_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    with short_folder("test") as folder:
+        small = folder / "small"
+        small.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=250m,mode=755", "tmpfs", small], check=True)
+        try:
+            monkeypatch.setattr(tempfile, "tempdir", str(small))
+            with launched() as server:
+                server.await_ready()
+                argv = ("psql", "-X", "-c", FILLING, "-h", server.socket_dir, "-U", ADMINISTRATOR, "-d", "postgres")
+                finished = server.run(*argv, seconds=60)
+                assert [each.harm for each in complaints(finished.err, superuser=False)] == [Harm.ROOM]
+                with pytest.raises(Unverified, match=r"copying .*No space left on device"):
+                    server.put("backup", iter([bytes(1 << 20)] * 300), 300 << 20)
+        finally:
+            subprocess.run(["umount", small], check=True)
