@@ -152,7 +152,9 @@ class DrillReport:
         if self.examined is not None and self.examined.recorded is not None:
             with suppress(Unverified):
                 if self.differences() == ():
-                    return "no: the figures that were recorded of it agree"
+                    kinds = ", ".join(self.examined.not_compared)
+                    left = f"{kinds} only, which this sandbox cannot restore" if kinds and archive.unproven else "no"
+                    return f"{left}: the figures that were recorded of all else agree"
         return archive.unproven or "no: a recorded digest or its own checksums agree"
 
     def harmful(self) -> list[str]:

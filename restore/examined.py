@@ -1,11 +1,11 @@
 """What is found in the restored databases besides their rows, for the checks to judge."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from fixtures.content import TableFigures, differences
+from fixtures.content import Figures, TableFigures, differences, without_kinds
 from fixtures.drills import Drill
 from fixtures.manifest import Manifest, manifest_beside
 from fixtures.measure.dump import Contents
@@ -25,6 +25,9 @@ from restore.migrations_inside import MigrationsInside, migrations_inside
 from restore.sandbox import Sandbox
 from restore.structure import Structure, structure_of
 
+# Who is no superuser can hand over only what the new owner might have made.
+OF_ROLES = ("owners", "rights", "default rights")
+
 
 @dataclass(frozen=True)
 class Examined:
@@ -39,6 +42,7 @@ class Examined:
         figures: what the restored content comes to, where something is on record or live to compare it with.
         recorded: what the backup job wrote down beside the backup.
         live_figures: of tables of the live database; or why they cannot be told.
+        not_compared: kinds of definitions that the sandbox itself cannot restore as they were.
     """
 
     structures: Mapping[str, Structure]
@@ -49,6 +53,7 @@ class Examined:
     figures: RestoredFigures | None
     recorded: Manifest | None
     live_figures: Mapping[str, TableFigures] | Unverified
+    not_compared: tuple[str, ...]
 
     def differences(self) -> tuple[str, ...] | None:
         """Where the content is not what is on record or live, a phrase each; None when there is nothing to compare.
@@ -63,13 +68,18 @@ class Examined:
             return (self.figures.fault,)
         if isinstance(self.live_figures, Unverified):
             raise self.live_figures.with_traceback(None)
-        recorded = differences(self.recorded.figures, found) if self.recorded else ()
+        recorded = (
+            differences(self._comparable(self.recorded.figures), self._comparable(found)) if self.recorded else ()
+        )
         live = [
             f"{table}: another content than the live database's"
             for table, figures in self.live_figures.items()
             if found.tables.get(table) != figures
         ]
         return (*recorded, *live)
+
+    def _comparable(self, figures: Figures) -> Figures:
+        return replace(figures, schema=without_kinds(figures.schema, self.not_compared))
 
 
 def examination(drill: Drill, path: Path, taken_at: datetime | None = None) -> Callable[[Sandbox], Examined]:
@@ -99,6 +109,7 @@ def examination(drill: Drill, path: Path, taken_at: datetime | None = None) -> C
             figures=restored_figures(sandbox, part, wanted) if recorded or live else None,
             recorded=recorded,
             live_figures=_live_figures(drill, live),
+            not_compared=() if sandbox.server.holds_superuser else OF_ROLES,
         )
 
     return examine

@@ -1,6 +1,8 @@
 """Dumps of every format go through a drill, as deep as it is declared, and so does a cluster with several databases."""
 
+import json
 import subprocess
+import sys
 from pathlib import Path
 
 import lz4.frame
@@ -15,7 +17,7 @@ from tests.restore import dumps as sample
 from tests.restore.conftest import Driller
 from tests.restore.dumps import Dumps
 
-ENTRY = ("-U", "postgres", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null")
+HOUSE = Path(__file__).parents[2]
 ORDERS = """
 CREATE TABLE orders (id serial PRIMARY KEY, customer text NOT NULL);
 INSERT INTO orders (customer) SELECT 'c' || n FROM generate_series(1, 40) n;
@@ -104,3 +106,62 @@ def test_without_indexes_and_constraints_the_rows_are_the_same(
     assert "not tested" in str({what: observed for what, observed, _ in report.facts()}["depth"])
     full = dict(embedded_driller.hold(dumps[name]).structures())
     assert all(each.indexes > 0 and each.findings() == [] for each in full.values())
+
+
+CONTENT_CHANGED = {
+    "a letter": (b"RUT-7\t", b"RUT-8\t"),
+    "a row": (b"\n7\tRUT-7\t", None),
+    "a definition": (b"name text NOT NULL", b"name text"),
+    "a sequence": (b"SELECT pg_catalog.setval('public.\"User_id_seq\"', 500, true);", b""),
+}
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A plain dump with the manifest that the backup job wrote, its digest aside."""
+    folder = tmp_path_factory.mktemp("recorded")
+    dump = folder / "source.sql"
+    with short_folder("recorded") as home, EmbeddedServer(home, tcp=False) as server:
+        entry = ("-h", str(server.socket_dir), "-U", "postgres")
+        psql = server.command("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", *entry, "-d", "postgres")
+        script = "CREATE DATABASE source;\n\\connect source\n" + sample.SOURCE
+        subprocess.run(psql, input=script, text=True, check=True, env={}, stdout=subprocess.DEVNULL)
+        pg_dump = str(server.binaries.path("pg_dump"))
+        database = f"host={server.socket_dir} user=postgres dbname=source"
+        made = [sys.executable, "-m", "fixtures.manifest", "--database", database, "--", pg_dump, "-f", str(dump)]
+        subprocess.run(made, check=True, cwd=HOUSE)
+    manifest = folder / "source.sql.manifest.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "sha256": None}))
+    return dump
+
+
+def held_with(recorded: Path, driller: Driller, text: bytes) -> DrillReport:
+    backup = driller.folder / recorded.name
+    backup.write_bytes(text)
+    manifest = f"{recorded.name}.manifest.json"
+    (driller.folder / manifest).write_bytes(recorded.with_name(manifest).read_bytes())
+    return driller.hold(backup)
+
+
+def test_content_as_recorded_is_proven(recorded: Path, embedded_driller: Driller) -> None:
+    report = held_with(recorded, embedded_driller, recorded.read_bytes())
+    assert same(report) == sample.ROWS
+    assert report.differences() == ()
+    facts = {what: observed for what, observed, _ in report.facts()}
+    assert str(facts["content unproven"]).startswith("owners, rights, default rights only")
+
+
+@pytest.mark.parametrize("kind", CONTENT_CHANGED)
+def test_content_that_is_not_as_recorded_differs(recorded: Path, embedded_driller: Driller, kind: str) -> None:
+    before, after = CONTENT_CHANGED[kind]
+    text = recorded.read_bytes()
+    assert text.count(before) >= 1
+    if after is None:  # the whole line
+        begin = text.index(before) + 1
+        text = text[:begin] + text[text.index(b"\n", begin) + 1 :]
+    else:
+        text = text.replace(before, after, 1)
+    report = held_with(recorded, embedded_driller, text)
+    assert report.harmful() == []
+    assert report.differences()
+    assert "cannot be known" in str({what: observed for what, observed, _ in report.facts()}["content unproven"])
