@@ -153,7 +153,9 @@ class DrillReport:
             with suppress(Unverified):
                 if self.differences() == ():
                     kinds = ", ".join(self.examined.not_compared)
-                    left = f"{kinds} only, which this sandbox cannot restore" if kinds and archive.unproven else "no"
+                    left = (
+                        f"{kinds} only, which this drill cannot restore whole" if kinds and archive.unproven else "no"
+                    )
                     return f"{left}: the figures that were recorded of all else agree"
         return archive.unproven or "no: a recorded digest or its own checksums agree"
 
@@ -233,8 +235,13 @@ class DrillReport:
         return left
 
     def last_good(self) -> Earlier | None:
-        """The last good drill of this name that was on record before; None when there is none."""
-        return next((each for each in reversed(self.earlier) if each.good), None)
+        """The last good drill of this name and of what was then the newest backup; None when none is on record."""
+        return next((each for each in reversed(self.earlier) if each.good and each.newest), None)
+
+    @property
+    def of_newest(self) -> bool:
+        """Whether it can be compared with what is now: an older backup rightly holds less."""
+        return self.chosen is None or self.chosen.newest
 
     def live_rows(self) -> Mapping[str, int]:
         """Rows that declared tables held in the live database after the restore.
@@ -306,7 +313,7 @@ class DrillReport:
             yield f"median of the last {len(alike[-USUAL:])} like it", median(each.seconds for each in alike[-USUAL:])
 
     def recovered_in(self) -> float:
-        """Seconds from the backup where it lay to a database with everything counted. Raises as `harmful`."""
+        """Seconds of the whole drill, from the backup where it lay until all was gone again. Raises as `harmful`."""
         self._require_restored()
         return self.seconds
 

@@ -22,6 +22,7 @@ class Earlier(BaseModel):
         drill: what its results are kept under.
         at: when it began.
         file: the backup's name, and its SHA-256 in hex.
+        newest: whether no finished backup was newer.
         good: whether it was restored without harm and held what was expected.
         seconds: that the whole drill took, in the sandbox.
         tuned: whether its server was one that may lose everything.
@@ -36,6 +37,7 @@ class Earlier(BaseModel):
     at: AwareDatetime
     file: str
     sha256: str
+    newest: bool
     good: bool
     seconds: float
     tuned: bool

@@ -27,6 +27,8 @@ from restore.structure import Structure, structure_of
 
 # Who is no superuser can hand over only what the new owner might have made.
 OF_ROLES = ("owners", "rights", "default rights")
+ALL_DEFINITIONS = "definitions"  # of a drill that leaves out what follows the rows
+NONE_OF_THEM = "definitions 0 -"
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ class Examined:
         return (*recorded, *live)
 
     def _comparable(self, figures: Figures) -> Figures:
+        if ALL_DEFINITIONS in self.not_compared:
+            return replace(figures, schema=NONE_OF_THEM)
         return replace(figures, schema=without_kinds(figures.schema, self.not_compared))
 
 
@@ -109,10 +113,16 @@ def examination(drill: Drill, path: Path, taken_at: datetime | None = None) -> C
             figures=restored_figures(sandbox, part, wanted) if recorded or live else None,
             recorded=recorded,
             live_figures=_live_figures(drill, live),
-            not_compared=() if sandbox.server.holds_superuser else OF_ROLES,
+            not_compared=_not_compared(sandbox, full=full),
         )
 
     return examine
+
+
+def _not_compared(sandbox: Sandbox, *, full: bool) -> tuple[str, ...]:
+    if not full:
+        return (ALL_DEFINITIONS,)
+    return () if sandbox.server.holds_superuser else OF_ROLES
 
 
 def main_part(sandbox: Sandbox, database: str | None) -> Contents:

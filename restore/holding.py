@@ -132,6 +132,7 @@ def _on_record(drill: Drill, report: DrillReport, at: datetime) -> Earlier:
         at=at,
         file=report.file,
         sha256=report.sha256,
+        newest=report.chosen is None or report.chosen.newest,
         good=_was_good(declared, report),
         seconds=report.seconds,
         tuned=declared.tuned,

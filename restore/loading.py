@@ -124,6 +124,19 @@ def hindrance(found: tuple[Complaint, ...], sandbox: Sandbox, archive: Archive) 
     """Why the errors of a restore do not tell about the backup, but about the server; None when they do."""
     by_harm = {each.harm: each for each in reversed(found)}
     what, server = f"restoring {archive.path.name}", sandbox.server.description
+    # Whatever went wrong after one of these follows from it.
+    if (full := by_harm.get(Harm.ROOM)) is not None:
+        return Unverified(
+            what,
+            came_back=f"{server} had no room: {full.text}",
+            remedy="Make room where TMPDIR leads, or where the Docker engine keeps its containers",
+        )
+    if (gone := by_harm.get(Harm.GONE)) is not None:
+        return Unverified(
+            what,
+            came_back=f"{server} was gone, or out of memory, in the middle: {gone.text}",
+            remedy="Hold the drill again; if it comes back, the dump needs more memory than the sandbox has",
+        )
     if (unknown := by_harm.get(Harm.RESTRICTION)) is not None:
         return Unverified(
             what,

@@ -18,6 +18,7 @@ READER = "constancia_reader"  # asks where the sandbox holds no superuser: what 
 DATABASE = "drill"  # where a dump goes that does not say how its database is called
 ALWAYS_THERE = ("postgres", "template1")
 EMBEDDED_EXTENSIONS = ("plpgsql", "vector")  # whose code we know to come with the wheel
+EVENT_TRIGGERS = 17  # since then one can run as a session begins, and a superuser can do without them
 SOON = 60.0  # seconds that a small statement may take
 # What PostgreSQL takes as a database's encoding; a dump in any other is converted to UTF8.
 ENCODINGS = re.compile(
@@ -109,6 +110,8 @@ class Sandbox:
         text = statements.encode(errors="surrogateescape")
         script = self.server.put(f"statements-{next(self._numbers)}.sql", iter([text]), len(text))
         ours = "-c search_path=pg_catalog -c role=none -c row_security=on -c default_transaction_read_only=off"
+        if self.server.holds_superuser and self.server.major >= EVENT_TRIGGERS:
+            ours += " -c event_triggers=off"
         name = "'" + database.replace("\\", "\\\\").replace("'", "\\'") + "'"
         entry = f"host={self.server.socket_dir} user={user} dbname={name} client_encoding={encoding} options='{ours}'"
         return self.server.run("psql", "-X", "-A", "-t", "-q", "-d", entry, "-f", script, seconds=seconds)

@@ -61,7 +61,9 @@ def _refusal(copy: Path) -> str:
 def _copy(path: Path) -> Iterator[Path]:
     what = f"copying {path.name} to prove the judge with"
     with short_folder(COPIES) as folder:
-        copy = folder / path.name
+        private = folder / "copy"
+        private.mkdir(mode=0o700)
+        copy = private / path.name
         try:
             if path.is_dir():
                 shutil.copytree(path, copy)

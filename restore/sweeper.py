@@ -8,6 +8,7 @@ import pytest
 
 from fixtures import archive_custom, store
 from fixtures.short_folder import sweep as sweep_folders
+from restore import self_check
 from restore.leftovers import sweep
 
 SWEPT = pytest.StashKey[tuple[str, ...]]()
@@ -39,6 +40,7 @@ class Sweeper:
         config.stash[SWEPT] = sweep()
         self._copies = sweep_folders(store.COPIES)
         sweep_folders(archive_custom.ROOM)
+        sweep_folders(self_check.COPIES)
 
     def pytest_unconfigure(self) -> None:
         """Leave the signal as it was."""

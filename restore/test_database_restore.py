@@ -10,7 +10,7 @@ from restore.holding import Hold
 def test_newest_backup_restores(drill: Drill, hold: Hold, evidence: Evidence) -> None:
     """The newest backup restores into a throwaway PostgreSQL without a harmful error.
 
-    Source: runbook 3.2, 5 Prueba de restore de backup; operations guide,
+    Source: runbook 3.2, 3.3, 5 Prueba de restore de backup; operations guide,
     "Escenario 2: Recuperar Base de Datos Completa".
     """
     report = hold(drill)
@@ -22,7 +22,7 @@ def test_newest_backup_restores(drill: Drill, hold: Hold, evidence: Evidence) ->
 
 @requirement("RESTORE-2", severity="P1", every="31 days")
 def test_restored_rows_are_the_dumped_rows(drill: Drill, hold: Hold, evidence: Evidence) -> None:
-    """Every table holds exactly as many rows after the restore as the dump itself has for it.
+    """Every table holds exactly as many rows as the dump has for it, and the content is what is on record of it.
 
     Source: ours.
     """
@@ -48,7 +48,7 @@ def test_declared_tables_hold_what_is_expected(drill: Drill, hold: Hold, evidenc
 def test_data_inside_is_recent_enough(fresh_drill: Drill, hold: Hold, evidence: Evidence) -> None:
     """The newest row inside is as recent as the recovery point objective and the backup's own time demand.
 
-    Source: ours; operations guide, "Política de Backup": what is lost is what came after the newest row.
+    Source: operations guide, "Política de Backup"; ours: what is lost is what came after the newest row.
     """
     for each in hold(fresh_drill).newest_rows(fresh_drill):
         if each.age is not None:
@@ -101,7 +101,7 @@ def test_drill_takes_no_longer_than_recovery_may(drill: Drill, hold: Hold, evide
         evidence.note(what, observed, unit="s", subject=report.file)
     limit = drill.declared.rto.total_seconds()
     evidence.at_most(
-        "time to a counted database (sandbox)", report.recovered_in(), limit=limit, unit="s", subject=report.file
+        "time of the whole drill (sandbox)", report.recovered_in(), limit=limit, unit="s", subject=report.file
     )
 
 

@@ -14,6 +14,7 @@ HELD = Earlier(
     at=AT,
     file="mira-20261101.sql",
     sha256="0" * 64,
+    newest=True,
     good=True,
     seconds=12.5,
     tuned=True,

@@ -14,7 +14,7 @@ from restore.expectations import bounds, fulfilled
 AT = datetime(2026, 11, 2, 5, tzinfo=UTC)
 
 
-def report(rows: int, *, live: int | None = None, before: int | None = None) -> DrillReport:
+def report(rows: int, *, live: int | None = None, before: int | None = None, newest: bool = True) -> DrillReport:
     """As much of a report as expectations look at."""
 
     def live_rows() -> dict[str, int]:
@@ -29,7 +29,9 @@ def report(rows: int, *, live: int | None = None, before: int | None = None) -> 
         return rows
 
     last = None if before is None else SimpleNamespace(at=AT, rows={"t": before})
-    return cast("DrillReport", SimpleNamespace(rows_of=rows_of, live_rows=live_rows, last_good=lambda: last))
+    return cast(
+        "DrillReport", SimpleNamespace(rows_of=rows_of, live_rows=live_rows, last_good=lambda: last, of_newest=newest)
+    )
 
 
 def declared(count: dict[str, float], table: str = "t") -> RestoreDeclared:
@@ -69,6 +71,11 @@ def test_what_there_is_nothing_to_compare_with_cannot_be_told_and_spoils_no_dril
     assert not fulfilled(declared({"min": 11, **count}), report(10))
 
 
+def test_an_older_backup_is_not_compared_with_what_is_now() -> None:
+    of_an_older = report(10, live=100, before=100, newest=False)
+    assert [each.of for each in bounds(declared({"min": 1, "live": 0.02, "drop": 0.1}), of_an_older)] == ["declared"]
+
+
 def test_a_table_that_is_not_there_is_a_breach() -> None:
     with pytest.raises(Breach):
         list(bounds(declared({"min": 0}, "u"), report(10)))
@@ -81,6 +88,7 @@ def test_a_table_that_is_not_there_is_a_breach() -> None:
         ({"counts": {"t": {"drop": 0.1}}}, 'record = "..."'),
         ({"counts": {"t": {"min": 1}}, "fingerprints": ("t",)}, 'name it: live = "..."'),
         ({"counts": {"t": {}}}, "expects nothing"),
+        ({"counts": {"t": {"drop": 0.1}}, "record": "drills.jsonl", "pick": "random"}, "a sample of what is kept"),
     ],
 )
 def test_what_nothing_is_named_for_is_refused(wrong: dict[str, object], said: str) -> None:

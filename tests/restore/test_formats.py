@@ -165,3 +165,17 @@ def test_content_that_is_not_as_recorded_differs(recorded: Path, embedded_drille
     assert report.harmful() == []
     assert report.differences()
     assert "cannot be known" in str({what: observed for what, observed, _ in report.facts()}["content unproven"])
+
+
+def test_without_definitions_the_rows_on_record_are_compared_all_the_same(
+    recorded: Path, embedded_driller: Driller
+) -> None:
+    whole = recorded.read_bytes()
+    for text, as_recorded in ((whole, True), (whole.replace(b"RUT-7\t", b"RUT-8\t", 1), False)):
+        backup = embedded_driller.folder / recorded.name
+        backup.write_bytes(text)
+        manifest = recorded.with_name(f"{recorded.name}.manifest.json")
+        (embedded_driller.folder / manifest.name).write_bytes(manifest.read_bytes())
+        report = embedded_driller.hold(backup, depth="data")
+        assert report.harmful() == []
+        assert (report.differences() == ()) == as_recorded
