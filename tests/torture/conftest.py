@@ -12,7 +12,7 @@ import pytest
 from tests.torture import originals, truth
 from tests.torture.mutations import mutated
 from tests.torture.trial import DATED, Recorded, put_on_record
-from tests.torture.truth import Truth
+from tests.torture.truth import Content, Truth
 
 SEED = os.environ.get("CONSTANCIA_SEED", "20261126")
 # What takes long is done for each dump in a torture run only, otherwise for some.
@@ -49,7 +49,7 @@ class Workshop:
 
     originals: Mapping[str, Path]
     truth: Truth
-    whole: str
+    whole: Content
 
     def damaged(self, number: int, store: Path) -> Damaged:
         """The dump of that number, of as many as one likes: the same for the same seed.

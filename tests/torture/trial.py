@@ -20,6 +20,7 @@ from reports.requirement import Breach, Evidence, Outcome, Unverified
 from restore import test_database_restore as checks
 from restore.holding import Asked, Hold, Holder
 from tests.torture.originals import MANIFEST, WRITTEN_AT
+from tests.torture.truth import Likeness
 
 SECONDS = 120.0  # that a trial may take at most
 DATED = f"{WRITTEN_AT:%Y%m%d}-"  # how the name of a backup begins
@@ -32,6 +33,8 @@ CHECKS: Mapping[str, Check] = {
     "structure": checks.test_structure_is_sound,
     "what is left": checks.test_nothing_of_the_drill_is_left,
 }
+# How the record says what is unproven of the content: nothing; or, without a superuser, nothing else than what is left.
+PROVEN, ROLES_ONLY = "no: ", "owners, rights, default rights only"
 FIGURES = "differences from the content"  # how the check of the rows begins where they are as in the dump
 # What a damaged backup is caught by before any restore, by how that is told; the first that fits.
 DAMAGE: Mapping[str, str] = {
@@ -62,7 +65,7 @@ class Verdict:
         outcome: the gravest of all checks.
         by: what caught it; empty when it passed.
         said: by the first check that did not pass; empty when all did.
-        unproven: what the record says that cannot be known of it, when it passed.
+        unproven: what the record says that is not known of its content, when it passed; empty when it says nothing.
         seconds: that it took.
     """
 
@@ -112,8 +115,9 @@ def tried(backup: Path) -> Verdict:
             faults.append((what, fault))
     seconds = time.monotonic() - begun
     if not faults:
-        archive = hold(drill).archive
-        return Verdict(Outcome.PASSED, "", "", archive.unproven if archive else "", seconds)
+        facts = {what: str(observed) for what, observed, _ in hold(drill).facts()}
+        unproven = facts["content unproven"]
+        return Verdict(Outcome.PASSED, "", "", "" if unproven.startswith(PROVEN) else unproven, seconds)
     breached = [each for each in faults if isinstance(each[1], Breach)]
     if not breached:
         return Verdict(Outcome.UNVERIFIED, "not told", str(faults[0][1]), "", seconds)
@@ -135,13 +139,13 @@ def _told_by(damage: str) -> str:
     return next((what for what, told in DAMAGE.items() if re.search(told, damage)), damage)
 
 
-def wrong(verdict: Verdict, recorded: Recorded, *, same: bool) -> str:
+def wrong(verdict: Verdict, recorded: Recorded, like: Likeness) -> str:
     """Why a verdict on a damaged dump is not to be; empty when it is right.
 
     Args:
         verdict: on a dump whose bytes are not those of the original.
         recorded: what was on record of the original.
-        same: whether it restores to the same as the original.
+        like: how like the original it restores.
     """
     if verdict.seconds > SECONDS:
         return f"it took {verdict.seconds:.0f} s"
@@ -149,8 +153,8 @@ def wrong(verdict: Verdict, recorded: Recorded, *, same: bool) -> str:
         return ""
     if recorded is Recorded.DIGEST:
         return "it passed although its digest was on record"
-    if recorded is Recorded.FIGURES and not same:
-        return "it passed although its figures were on record, and restores to something else"
-    if not same and not verdict.unproven:
-        return "it passed for whole, and restores to something else"
-    return ""
+    if like is Likeness.SAME:
+        return ""
+    if recorded is Recorded.FIGURES and not (like is Likeness.BUT_ROLES and verdict.unproven.startswith(ROLES_ONLY)):
+        return f"it passed although its figures were on record, and restores to {like.value}"
+    return "" if verdict.unproven else f"it passed for whole, and restores to {like.value}"

@@ -12,6 +12,8 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from fixtures.confinement import within_reach
@@ -22,10 +24,39 @@ from tests.torture.originals import CELERP, ROLES, programs_of
 MAJOR = 18  # reads what any of the dumps holds
 SECONDS = 60.0
 SCRATCH = "scratch"
-NOTHING = "nothing that could be given to a restore"
 ARCHIVES = (".dump", ".tar", ".nbdata")
 SETTINGS = {"fsync": "off", "autovacuum": "off"}
 _ROWS = re.compile(rb"^(COPY [^\n]* FROM stdin;\n)(.*?)^(\\\.\n)", re.MULTILINE | re.DOTALL)
+
+
+class Likeness(Enum):
+    """How like two dumps restore."""
+
+    SAME = "the same"
+    BUT_ROLES = "the same but for owners and rights"
+    OTHER = "something else"
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a database holds, as digests.
+
+    Attributes:
+        whole: of definitions, owners, rights, rows, sequences, large objects.
+        but_roles: the same without owners and rights.
+    """
+
+    whole: str
+    but_roles: str
+
+    def like(self, other: "Content") -> Likeness:
+        """How like another it is."""
+        if self == other:
+            return Likeness.SAME
+        return Likeness.BUT_ROLES if self.but_roles == other.but_roles else Likeness.OTHER
+
+
+NOTHING = Content("nothing that could be given to a restore", "nothing")
 
 
 class Truth:
@@ -41,8 +72,8 @@ class Truth:
         self._pg_restore = pg_restore
         self._entry = ("-h", str(server.socket_dir), "-U", server.superuser)
 
-    def of(self, dump: Path) -> str:
-        """A digest of all that a dump restores to: definitions, owners, rights, rows, sequences, large objects.
+    def of(self, dump: Path) -> Content:
+        """What a dump restores to.
 
         The order of rows does not count, nor do the errors of the restore: what came of it does.
 
@@ -60,11 +91,10 @@ class Truth:
                 self._run("psql", "-X", "-q", "-o", "/dev/null", "-d", SCRATCH, "-f", str(inside))
             else:
                 self._run(str(self._pg_restore), "-d", SCRATCH, str(inside))
-        return self.digest(SCRATCH)
+        return Content(self._digest(), self._digest("--no-owner", "--no-privileges"))
 
-    def digest(self, database: str) -> str:
-        """The same of a database of the server."""
-        told = self._run("pg_dump", "--restrict-key=constancia", database)
+    def _digest(self, *options: str) -> str:
+        told = self._run("pg_dump", "--restrict-key=constancia", *options, SCRATCH)
         return hashlib.sha256(_ROWS.sub(_in_order, told)).hexdigest()
 
     def _psql(self, statement: str) -> None:
