@@ -84,14 +84,21 @@ class Sandbox:
         ours = (ADMINISTRATOR, RESTORER, READER)
         self.roles = tuple(sorted(each for each in named if not each.startswith("pg_") and each not in ours))
         homes = {self.home(each): each for each in self.filled}
-        made = [
+        script = [
             *self._made_roles(),
             *(_made_database(name, each) for name, each in homes.items() if name not in ALWAYS_THERE),
             OFFERED,
         ]
-        self.offered = frozenset(self._required("\n".join(made), ALWAYS_THERE[0]).splitlines())
         for name, each in homes.items():
-            self._required("\n".join(["GRANT ALL ON SCHEMA public TO PUBLIC;", *self._made_extensions(each)]), name)
+            script += [_connecting(name), "GRANT ALL ON SCHEMA public TO PUBLIC;", *self._made_extensions(each)]
+        told = self.sql("\n".join(script), database=ALWAYS_THERE[0])
+        if told.err or told.code:
+            raise Unverified(
+                "preparing the throwaway database",
+                came_back=_why(told),
+                remedy=f"See whether {self.server.description} is a PostgreSQL that works",
+            )
+        self.offered = frozenset(told.out.splitlines())
 
     def sql(
         self,
@@ -112,7 +119,7 @@ class Sandbox:
         ours = "-c search_path=pg_catalog -c role=none -c row_security=on -c default_transaction_read_only=off"
         if self.server.holds_superuser and self.server.major >= EVENT_TRIGGERS:
             ours += " -c event_triggers=off"
-        name = "'" + database.replace("\\", "\\\\").replace("'", "\\'") + "'"
+        name = _of_conninfo(database)
         entry = f"host={self.server.socket_dir} user={user} dbname={name} client_encoding={encoding} options='{ours}'"
         return self.server.run("psql", "-X", "-A", "-t", "-q", "-d", entry, "-f", script, seconds=seconds)
 
@@ -170,16 +177,6 @@ class Sandbox:
             if schema == "public" and name in EMBEDDED_EXTENSIONS
         ]
 
-    def _required(self, statements: str, database: str) -> str:
-        finished = self.sql(statements, database=database)
-        if finished.err or finished.code:
-            raise Unverified(
-                "preparing the throwaway database",
-                came_back=_why(finished),
-                remedy=f"See whether {self.server.description} is a PostgreSQL that works",
-            )
-        return finished.out
-
 
 def _why(finished: Finished) -> str:
     if finished.timed_out:
@@ -210,6 +207,16 @@ def identifier(*names: str) -> str:
 def literal(text: str) -> str:
     """A text in SQL, whatever it holds."""
     return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def _of_conninfo(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _connecting(database: str) -> str:
+    """The command of psql that goes on in another database, whatever it is called."""
+    told = f"dbname={_of_conninfo(database)}".replace("\\", "\\\\").replace("'", "''")
+    return f"\\connect -reuse-previous=on '{told}'"
 
 
 def _made_database(name: str, part: Contents) -> str:
