@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fixtures import archive as archives
 from fixtures.archive import Archive
-from fixtures.archive_glance import major_of
+from fixtures.archives.glance import major_of
 from fixtures.drills import RestoreDeclared
 from fixtures.measure.restore_messages import Complaint, Harm
 from reports.requirement import Breach, Unverified

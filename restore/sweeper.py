@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from fixtures import archive_custom, store
+from fixtures import store
+from fixtures.archives import custom as decoding
 from fixtures.short_folder import sweep as sweep_folders
 from restore import self_check
 from restore.leftovers import sweep
@@ -39,7 +40,7 @@ class Sweeper:
             return
         config.stash[SWEPT] = sweep()
         self._copies = sweep_folders(store.COPIES)
-        sweep_folders(archive_custom.ROOM)
+        sweep_folders(decoding.ROOM)
         sweep_folders(self_check.COPIES)
 
     def pytest_unconfigure(self) -> None:
