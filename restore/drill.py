@@ -22,7 +22,7 @@ from restore.examined import Examined
 from restore.leftovers import Lease, LeaseRefusedError
 from restore.loading import Load, hindrance, load, missing_extensions, put
 from restore.sandbox import Sandbox
-from restore.server import EmbeddedThrowaway, ThrowawayServer
+from restore.server import DISK, EmbeddedThrowaway, ThrowawayServer
 
 Examine = Callable[[Sandbox], Examined]
 Watch = Callable[[str], None]
@@ -127,25 +127,23 @@ class _Drill:
         )
 
     def held(self, lease: Lease) -> DrillReport:
-        """Start the server while the backup is read; restore, count, look, and dispose of it.
-
-        Raises:
-            Unverified: as `run`.
-        """
+        """Start the server while the backup is read; restore, count, look, and dispose of it."""
         guessed = major_of(self._path)
         with ExitStack() as stack:
             server = self._launched(stack, lease, guessed)
             try:
                 with self.phase("read the backup"):
-                    archive = archives.read(self._path, most=self._room())
+                    archive = archives.read(self._path, most=room_for(self._declared))
                     major = _one_major(archive, guessed)
-            except Breach as damage:
-                report = self.report(sha256=_digest(self._path), damage=damage)
-            else:
                 if server is None:
                     server = stack.enter_context(self._server(lease, major))
                 with self.phase("wait for the server"):
                     server.await_ready()
+            except Breach as damage:
+                report = self.report(sha256=_digest(self._path), damage=damage)
+            except Unverified as hindered:  # what became of a server that was launched is to be told all the same
+                report = replace(self.report(sha256=_digest(self._path)), hindrance=hindered)
+            else:
                 report = self._through(replace(self.report(sha256=archive.sha256), archive=archive), archive, server)
         taken = time.monotonic() - self._begun
         return replace(report, phases=tuple(self._phases), seconds=taken, disposal=self._disposal)
@@ -205,11 +203,10 @@ class _Drill:
         if self._examine is None or report.hindrance is not None:
             return report
         with self.phase("examine"):
-            return replace(report, examined=self._examine(sandbox))
-
-    def _room(self) -> int | None:
-        """Bytes that a backup may unpack to: what is free where an embedded server would put them."""
-        return shutil.disk_usage(tempfile.gettempdir()).free if self._declared.server == "embedded" else None
+            try:
+                return replace(report, examined=self._examine(sandbox))
+            except (Breach, Unverified) as fault:  # which is no word on what was restored and counted
+                return replace(report, unexamined=fault)
 
 
 def _one_major(archive: Archive, guessed: int | None) -> int:
@@ -218,6 +215,12 @@ def _one_major(archive: Archive, guessed: int | None) -> int:
         observed = f"{guessed} by its beginning, {archive.major} by the whole"
         raise Breach("version of pg_dump", observed=observed, limit="one", subject=archive.path.name)
     return archive.major
+
+
+def room_for(declared: RestoreDeclared) -> int:
+    """Bytes that a backup may unpack to: no more than its server may write, or is free where an embedded one writes."""
+    free = shutil.disk_usage(tempfile.gettempdir()).free
+    return min(DISK, free) if declared.server == "embedded" else DISK
 
 
 def _digest(path: Path) -> str:

@@ -23,6 +23,7 @@ from restore.parts import databases, dumped_rows, shown
 from restore.structure import Structure
 
 MOST_TABLES_NAMED = 20
+AFTERWARDS = ("count", "examine", "dispose of the server")  # which no recovery needs
 USUAL = 7  # earlier drills that say what is usual
 DEPTHS = {"full": "everything", "data": "rows, without indexes, constraints and triggers: those are not tested"}
 
@@ -93,6 +94,7 @@ class DrillReport:
         complaints: the errors of the restore, by kind.
         restored: the rows that were found afterwards.
         examined: what else was found; None when it was not looked at.
+        unexamined: why the restored databases could not be looked at; None when they were, or nobody asked.
         depth: how far it was restored: "full", or "data" without indexes and constraints.
         phases: how long each took: sandbox time, which proves nothing about production.
         seconds: that the whole drill took; some phases overlap.
@@ -101,6 +103,8 @@ class DrillReport:
         chosen: which backup it was; None where a file was handed in.
         proven: how damaged copies of it were rejected beforehand, a sentence each; empty when none were made.
         earlier: the drills of this name that were on record before, oldest first.
+        unrecorded: why those cannot be told, or this one could not be put on record; None when it was, or no file is
+            declared.
     """
 
     file: str
@@ -122,6 +126,8 @@ class DrillReport:
     chosen: Chosen | None = None
     proven: tuple[str, ...] = ()
     earlier: tuple[Earlier, ...] = ()
+    unrecorded: Unverified | None = None
+    unexamined: Breach | Unverified | None = None
 
     def facts(self) -> Iterator[tuple[str, Value, str]]:
         """What a reader of the record needs to know, each with its unit."""
@@ -180,7 +186,8 @@ class DrillReport:
         """
         archive = self._require_restored()
         dumped, found = dumped_rows(archive), self.restored.rows
-        tables = [each for each in {**dumped, **found} if each in dumped or self._fills_itself(each)]
+        tables = {each for each in {**dumped, **found} if each in dumped or self._fills_itself(each)}
+        tables -= self.restored.of_extensions
         if not tables:
             raise Breach("tables in the dump", observed="none", limit="at least one", subject=self.file)
         if uncounted := [table for each in archive.dumps for table in each.uncounted]:
@@ -189,7 +196,7 @@ class DrillReport:
                 came_back=f"it fills {', '.join(uncounted)} by statements whose rows cannot be counted",
                 remedy="Let the backup job write COPY (pg_dump without --inserts), or pg_dump's custom format",
             )
-        for table in sorted(set(tables) - self.restored.of_extensions):
+        for table in sorted(tables):
             yield table, dumped.get(table, 0), found.get(table)
 
     def rows_of(self, declared: str, *, database: str | None = None) -> int:
@@ -234,8 +241,22 @@ class DrillReport:
             )
         return left
 
+    def require_recorded(self) -> None:
+        """See that the drill is on record, where a file is declared for it.
+
+        Raises:
+            Unverified: when it is not, or that file cannot be read.
+        """
+        if self.unrecorded is not None:
+            raise self.unrecorded.with_traceback(None)
+
     def last_good(self) -> Earlier | None:
-        """The last good drill of this name and of what was then the newest backup; None when none is on record."""
+        """The last good drill of this name and of what was then the newest backup; None when none is on record.
+
+        Raises:
+            Unverified: as `require_recorded`.
+        """
+        self.require_recorded()
         return next((each for each in reversed(self.earlier) if each.good and each.newest), None)
 
     @property
@@ -277,7 +298,8 @@ class DrillReport:
         """Where the content is not what is on record or live; None where there is nothing to compare it with.
 
         Raises:
-            Unverified: when the live database was not reached. Otherwise as `harmful`.
+            Unverified: when the live database was not reached, or the restored one could not be looked at. Otherwise as
+                `harmful`.
         """
         return self._examined().differences()
 
@@ -313,12 +335,17 @@ class DrillReport:
             yield f"median of the last {len(alike[-USUAL:])} like it", median(each.seconds for each in alike[-USUAL:])
 
     def recovered_in(self) -> float:
-        """Seconds of the whole drill, from the backup where it lay until all was gone again. Raises as `harmful`."""
+        """Seconds from the backup where it lay to a restored database; looking and disposal come after.
+
+        Raises as `harmful`.
+        """
         self._require_restored()
-        return self.seconds
+        return self.seconds - sum(each.seconds for each in self.phases if each.name in AFTERWARDS)
 
     def _examined(self) -> Examined:
         self._require_restored()
+        if self.unexamined is not None:
+            raise self.unexamined.with_traceback(None)
         if self.examined is None:
             raise RuntimeError("a drill that restored was looked at")
         return self.examined

@@ -1,16 +1,17 @@
 """What is found in the restored databases besides their rows, for the checks to judge."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from fixtures.content import Figures, TableFigures, differences, without_kinds
+from fixtures.content import TABLES, TableFigures, differences, not_recorded
+from fixtures.content_definitions import KINDS, WORDED
 from fixtures.drills import Drill
 from fixtures.manifest import Manifest, manifest_beside
 from fixtures.measure.dump import Contents
 from fixtures.measure.dump_statements import qualified
-from reports.requirement import Unverified
+from reports.requirement import Unverified, Value
 from restore.examination import (
     NewestRow,
     RestoredFigures,
@@ -22,13 +23,14 @@ from restore.examination import (
     smoke_answers,
 )
 from restore.migrations_inside import MigrationsInside, migrations_inside
-from restore.sandbox import Sandbox
+from restore.sandbox import NoAnswerError, Sandbox
 from restore.structure import Structure, structure_of
 
 # Who is no superuser can hand over only what the new owner might have made.
 OF_ROLES = ("owners", "rights", "default rights")
 ALL_DEFINITIONS = "definitions"  # of a drill that leaves out what follows the rows
-NONE_OF_THEM = "definitions 0 -"
+WHOLE = (TABLES, "sequences", "large objects", ALL_DEFINITIONS)
+ENCODING = "SELECT pg_catalog.to_json(pg_catalog.current_setting('server_encoding'));"
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ class Examined:
         figures: what the restored content comes to, where something is on record or live to compare it with.
         recorded: what the backup job wrote down beside the backup.
         live_figures: of tables of the live database; or why they cannot be told.
-        not_compared: kinds of definitions that the sandbox itself cannot restore as they were.
+        not_compared: kinds of definitions that the sandbox itself cannot restore as they were, or words in its own
+            way; ALL_DEFINITIONS for all; TABLES where what rows come to is not compared, because the restored database
+            has another encoding than the source.
     """
 
     structures: Mapping[str, Structure]
@@ -71,7 +75,7 @@ class Examined:
         if isinstance(self.live_figures, Unverified):
             raise self.live_figures.with_traceback(None)
         recorded = (
-            differences(self._comparable(self.recorded.figures), self._comparable(found)) if self.recorded else ()
+            differences(self.recorded.figures, found, without=self._not_compared_kinds()) if self.recorded else ()
         )
         live = [
             f"{table}: another content than the live database's"
@@ -80,10 +84,33 @@ class Examined:
         ]
         return (*recorded, *live)
 
-    def _comparable(self, figures: Figures) -> Figures:
+    def not_proven(self) -> tuple[str, ...]:
+        """What was not compared with anything on record, in words: parts of the content, kinds, sequences.
+
+        Where nothing was recorded, or the restored content could not be read, that is all of it. Sequences are those
+        of which nothing was recorded because they moved while the dump was made.
+        """
+        found = self.figures and self.figures.figures
+        if self.recorded is None or found is None:
+            return WHOLE
+        without = self._not_compared_kinds()
+        unknown = not_recorded(self.recorded.figures, found)
+        left_out = {*without, *unknown}
         if ALL_DEFINITIONS in self.not_compared:
-            return replace(figures, schema=NONE_OF_THEM)
-        return replace(figures, schema=without_kinds(figures.schema, self.not_compared))
+            kinds: tuple[str, ...] = (ALL_DEFINITIONS,)
+        else:
+            kinds = tuple(f"definitions of {kind}" for kind in KINDS if kind in left_out)
+        tables = (TABLES,) if TABLES in without else ()
+        return (*tables, *kinds, *(each for each in unknown if each not in KINDS))
+
+    def facts(self) -> Iterator[tuple[str, Value, str]]:
+        """What a reader of the record needs to know of what the backup job wrote down, each with its unit."""
+        if self.recorded is not None:
+            yield "content recorded of", f"{self.recorded.source}, in {self.recorded.encoding}", ""
+            yield "content recorded as of", f"{self.recorded.taken_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC", ""
+
+    def _not_compared_kinds(self) -> tuple[str, ...]:
+        return (*self.not_compared, *(KINDS if ALL_DEFINITIONS in self.not_compared else ()))
 
 
 def examination(drill: Drill, path: Path, taken_at: datetime | None = None) -> Callable[[Sandbox], Examined]:
@@ -113,16 +140,28 @@ def examination(drill: Drill, path: Path, taken_at: datetime | None = None) -> C
             figures=restored_figures(sandbox, part, wanted) if recorded or live else None,
             recorded=recorded,
             live_figures=_live_figures(drill, live),
-            not_compared=_not_compared(sandbox, full=full),
+            not_compared=_not_compared(sandbox, part, recorded, full=full),
         )
 
     return examine
 
 
-def _not_compared(sandbox: Sandbox, *, full: bool) -> tuple[str, ...]:
-    if not full:
-        return (ALL_DEFINITIONS,)
-    return () if sandbox.server.holds_superuser else OF_ROLES
+def _not_compared(sandbox: Sandbox, part: Contents, recorded: Manifest | None, *, full: bool) -> tuple[str, ...]:
+    """What the sandbox itself makes different, as `Examined` says."""
+    reencoded = recorded is not None and _encoding(sandbox, part) not in {recorded.encoding, None}
+    if reencoded or not full:
+        return (ALL_DEFINITIONS, TABLES) if reencoded else (ALL_DEFINITIONS,)
+    of_roles = () if sandbox.server.holds_superuser else OF_ROLES
+    other_major = recorded is not None and recorded.major != sandbox.server.major
+    return (*of_roles, *(WORDED if other_major else ()))
+
+
+def _encoding(sandbox: Sandbox, part: Contents) -> str | None:
+    """The restored database's; None when it does not answer, which its figures tell of."""
+    try:
+        return str(sandbox.ask(part, ENCODING)[0])
+    except NoAnswerError:
+        return None
 
 
 def main_part(sandbox: Sandbox, database: str | None) -> Contents:

@@ -9,6 +9,7 @@ from pathlib import Path
 from random import SystemRandom
 
 from fixtures.backups import BackupFile
+from fixtures.clock import Clock
 from fixtures.drills import Drill, RestoreDeclared
 from reports.requirement import Breach, Unverified
 from restore import drill as drills
@@ -67,7 +68,7 @@ class Holder:
 
     def _held(self, drill: Drill) -> DrillReport:
         record = DrillRecord(Path(drill.declared.record), drill.name) if drill.declared.record else None
-        earlier = tuple(record.all()) if record else ()
+        earlier, unrecorded = _read(record)
         try:
             file, how = self._chosen(drill)
         except Breach as none:
@@ -75,7 +76,7 @@ class Holder:
         at, begun = drill.clock.now(), time.monotonic()
         with drill.backups.local_copy(file) as path:
             fetched = time.monotonic() - begun
-            proven = self._proven(path)
+            proven = self._proven(drill, path)
             report = drills.run(
                 path,
                 drill.declared,
@@ -83,13 +84,11 @@ class Holder:
                 examine=examination(drill, path, file.taken_at),
                 watch=self._asked.watch,
             )
-        chosen = Chosen(how, file.taken_at, at, newest=file == drill.backups.newest())
+        chosen = Chosen(how, file.taken_at, at, newest=file == drill.backups.files()[-1])
         phases = (Phase("fetch the backup", fetched), *report.phases)
         seconds = report.seconds + fetched
         report = replace(report, chosen=chosen, phases=phases, seconds=seconds, proven=proven, earlier=earlier)
-        if record:
-            record.add(_on_record(drill, report, at))
-        return report
+        return _put_on_record(record, drill, replace(report, unrecorded=unrecorded))
 
     def _chosen(self, drill: Drill) -> tuple[BackupFile, str]:
         """The backup to restore, and how it was chosen.
@@ -98,7 +97,6 @@ class Holder:
             Breach: as `BackupSet.newest`.
             Unverified: as `BackupSet.files`, or when there is none of the name that was asked for.
         """
-        newest = drill.backups.newest()
         files = drill.backups.files()
         if self._asked.backup is not None:
             named = next((each for each in files if each.name == self._asked.backup), None)
@@ -106,20 +104,42 @@ class Holder:
                 raise Unverified(
                     f"looking for the backup {self._asked.backup}",
                     came_back=f"no finished backup of {drill.backups.name} is called so",
-                    remedy=f"Name one of {drill.backups.store.shown}, such as {newest.name}",
+                    remedy=f"Name one that lies in {drill.backups.store.shown}",
                 )
             return named, "by its name"
+        newest = drill.backups.newest()
         if drill.declared.pick == "random":
             return SystemRandom().choice(files), f"at random among {len(files)}"
         return newest, f"the newest of {len(files)}"
 
-    def _proven(self, path: Path) -> tuple[str, ...]:
+    def _proven(self, drill: Drill, path: Path) -> tuple[str, ...]:
         if not self._asked.judge:
             return ()
         try:
-            return self_check.rejected(path)
+            return self_check.rejected(path, most=drills.room_for(drill.declared))
         except Breach:  # it is damaged itself, which the drill says
             return ()
+
+
+def _read(record: DrillRecord | None) -> tuple[tuple[Earlier, ...], Unverified | None]:
+    """The drills on record, or why they cannot be told: that keeps nobody from holding one."""
+    if record is None:
+        return (), None
+    try:
+        return tuple(record.all()), None
+    except Unverified as unread:
+        return (), unread
+
+
+def _put_on_record(record: DrillRecord | None, drill: Drill, report: DrillReport) -> DrillReport:
+    if record is None or report.unrecorded is not None:
+        return report
+    try:
+        # When it was really held, whatever --now says: a line of the future would be the last one for ever.
+        record.add(_on_record(drill, report, Clock().now()))
+    except Unverified as unwritten:
+        return replace(report, unrecorded=unwritten)
+    return report
 
 
 def _on_record(drill: Drill, report: DrillReport, at: datetime) -> Earlier:
@@ -144,7 +164,7 @@ def _on_record(drill: Drill, report: DrillReport, at: datetime) -> Earlier:
 
 def _was_good(declared: RestoreDeclared, report: DrillReport) -> bool:
     try:
-        same = all(dumped == restored for _, dumped, restored in report.tables())
+        same = all(dumped == restored for _, dumped, restored in report.tables()) and not report.differences()
         return same and not report.harmful() and fulfilled(declared, report)
     except (Breach, Unverified):
         return False

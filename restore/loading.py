@@ -13,6 +13,8 @@ from reports.requirement import Unverified
 from restore.sandbox import RESTORER, Sandbox
 from restore.server import Finished, restriction_key
 
+# Exit codes of pg_restore and psql for errors that they told of; any other is a crash, a signal, a lost connection.
+TOLD = (1, 3)
 PARALLEL = ("custom", "directory")  # formats that pg_restore reads with several workers
 OPTIONS = {"full": (), "data": ("--section=pre-data", "--section=data"), "structure": ("--schema-only",)}
 
@@ -70,7 +72,7 @@ def _with_pg_restore(sandbox: Sandbox, archive: Archive, inside: tuple[str, ...]
     jobs = str(max(2, os.cpu_count() or 1))  # from two on rows are copied without the WAL
     whole = inside[0].rpartition("/")[0] if archive.format == "directory" else inside[0]
     return sandbox.server.run(
-        *("pg_restore", "-h", sandbox.server.socket_dir, "-U", RESTORER, "-d", sandbox.home(part)),
+        *("pg_restore", "-d", sandbox.entry(sandbox.home(part), RESTORER)),
         *(("-j", jobs) if archive.format in PARALLEL else ()),
         *OPTIONS[how.depth],
         whole,
@@ -84,7 +86,7 @@ def _with_psql(sandbox: Sandbox, part: Contents, path: str, seconds: float) -> F
     together = () if part.makes_databases else ("-1",)
     return sandbox.server.run(
         *("psql", "-X", "-q", "-o", "/dev/null", "-b", *together),
-        *("-h", sandbox.server.socket_dir, "-U", RESTORER, "-d", sandbox.home(part)),
+        *("-d", sandbox.entry(sandbox.home(part), RESTORER)),
         *("-v", "ON_ERROR_STOP=0", "-v", "ON_ERROR_ROLLBACK=on"),
         *("-c", f"\\restrict {restriction_key()}", "-f", path),
         seconds=seconds,
@@ -100,8 +102,8 @@ def _beyond_messages(finished: Finished, seconds: float, *, told: bool) -> Itera
     """What else went wrong, besides what was complained of."""
     if finished.timed_out:
         yield Complaint(Harm.HARMFUL, f"given up after the time limit of {seconds:.0f} s", 1)
-    elif finished.code and not told:
-        yield Complaint(Harm.HARMFUL, f"the restore ended with code {finished.code} and without a word", 1)
+    elif finished.code and not (told and finished.code in TOLD):
+        yield Complaint(Harm.HARMFUL, f"the restore ended with code {finished.code}, which no message explains", 1)
     if finished.cut:
         yield Complaint(Harm.HARMFUL, "more messages than can be looked at", 1)
 

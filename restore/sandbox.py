@@ -33,6 +33,11 @@ SELECT pg_catalog.format('CREATE DATABASE %I OWNER {restorer} TEMPLATE template0
 OFFERED = "SELECT name FROM pg_catalog.pg_available_extensions;"
 
 
+# What is the sandbox's own fault in the middle of a question, and what the server says at our own time limit.
+OURS = (Harm.ROOM, Harm.GONE)
+TIMEOUT = "due to statement timeout"
+
+
 class NoAnswerError(Exception):
     """The restored database does not answer a question of ours; the message says what it said, without values."""
 
@@ -91,7 +96,7 @@ class Sandbox:
         ]
         for name, each in homes.items():
             script += [_connecting(name), "GRANT ALL ON SCHEMA public TO PUBLIC;", *self._made_extensions(each)]
-        told = self.sql("\n".join(script), database=ALWAYS_THERE[0])
+        told = self.sql("\n".join(["SET client_min_messages = warning;", *script]), database=ALWAYS_THERE[0])
         if told.err or told.code:
             raise Unverified(
                 "preparing the throwaway database",
@@ -119,9 +124,15 @@ class Sandbox:
         ours = "-c search_path=pg_catalog -c role=none -c row_security=on -c default_transaction_read_only=off"
         if self.server.holds_superuser and self.server.major >= EVENT_TRIGGERS:
             ours += " -c event_triggers=off"
-        name = _of_conninfo(database)
-        entry = f"host={self.server.socket_dir} user={user} dbname={name} client_encoding={encoding} options='{ours}'"
+        entry = f"{self.entry(database, user)} client_encoding={encoding} options='{ours}'"
         return self.server.run("psql", "-X", "-A", "-t", "-q", "-d", entry, "-f", script, seconds=seconds)
+
+    def entry(self, database: str, user: str) -> str:
+        """How a client program gets into a database of ours, and nowhere else, whatever a dump calls it.
+
+        A name alone is not to be handed to a program: one with "=" in it is taken for a whole address.
+        """
+        return f"host={self.server.socket_dir} user={user} dbname={_of_conninfo(database)}"
 
     def ask(self, part: Contents, queries: str, *, seconds: float = SOON) -> list[Any]:
         """Ask the restored database of a part, as a role that no policy hides a row from.
@@ -135,8 +146,8 @@ class Sandbox:
             What the rows hold.
 
         Raises:
-            NoAnswerError: when one of them fails, or they take longer.
-            Unverified: when the server is gone.
+            NoAnswerError: when one of them fails.
+            Unverified: when the server is gone, or has no room or memory left, or they take longer.
         """
         # Names in a database without an encoding are bytes: taken for UTF8, the server would refuse them.
         encoding = "SQL_ASCII" if part.encoding == "SQL_ASCII" else "UTF8"
@@ -148,8 +159,15 @@ class Sandbox:
             encoding=encoding,
             seconds=seconds,
         )
-        if said := faults(told, seconds):
-            raise NoAnswerError("; ".join(each.text for each in said))
+        found = complaints(told.err, superuser=True)
+        if told.timed_out or told.cut or any(each.harm in OURS or TIMEOUT in each.text for each in found):
+            raise Unverified(
+                f"looking into the restored database {self.home(part)}",
+                came_back=_why(told, seconds),
+                remedy="Hold the drill again when the machine is less busy, with more memory and room",
+            )
+        if found:
+            raise NoAnswerError("; ".join(each.text for each in found))
         # Whole lines; JSON has every line feed of a name escaped, and no other character ends a line.
         return [json.loads(line) for line in told.out.split("\n")[:-1]]
 
@@ -178,10 +196,13 @@ class Sandbox:
         ]
 
 
-def _why(finished: Finished) -> str:
+def _why(finished: Finished, seconds: float = SOON) -> str:
     if finished.timed_out:
-        return f"given up after {SOON:.0f} s"
-    return finished.err.strip()[:300] or f"psql ended with code {finished.code} and without a word"
+        return f"given up after {seconds:.0f} s"
+    if finished.cut:
+        return "a longer answer than can be taken"
+    told = [each.text for each in complaints(finished.err, superuser=True)]
+    return "; ".join(told)[:300] or f"psql ended with code {finished.code} and without a word"
 
 
 def faults(finished: Finished, seconds: float) -> tuple[Complaint, ...]:
@@ -192,10 +213,8 @@ def faults(finished: Finished, seconds: float) -> tuple[Complaint, ...]:
         seconds: that they were given.
     """
     found = complaints(finished.err, superuser=True)
-    if finished.timed_out:
-        found = (*found, Complaint(Harm.HARMFUL, f"given up after {seconds:.0f} s", 1))
-    if finished.cut:
-        found = (*found, Complaint(Harm.HARMFUL, "a longer answer than can be taken", 1))
+    if finished.timed_out or finished.cut or (finished.code and not found):
+        found = (*found, Complaint(Harm.HARMFUL, _why(finished, seconds), 1))
     return found
 
 

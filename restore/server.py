@@ -30,7 +30,13 @@ DEEPEST_NAME = 2  # a folder and a file
 _VERSION = re.compile(r"\(PostgreSQL\) ((\d+)\S*)")
 # What every throwaway server needs: messages as they are classified, and locks for a plain dump, which is restored in
 # one transaction, however many tables it has.
-STOCK: Mapping[str, str] = {"lc_messages": "C", "max_locks_per_transaction": "1024"}
+STOCK: Mapping[str, str] = {
+    "lc_messages": "C",
+    "max_locks_per_transaction": "1024",
+    # Its log is to hold no row: what failed is told to the client, and classified there.
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+}
 # One that may lose everything besides: it skips the WAL for rows that are copied into tables of the same transaction.
 TUNED: Mapping[str, str] = {
     **STOCK,

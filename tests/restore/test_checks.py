@@ -77,7 +77,7 @@ RED: dict[str, tuple[Change, set[str]]] = {
     "container left": (lambda r: replace(r, disposal=Disposal((), ("container 12",))), {"RESTORE-10"}),
     "killed drill's folder found": (lambda r: replace(r, swept=("folder /tmp/x: removed",)), {"RESTORE-10"}),
     "damaged": (lambda r: replace(r, archive=None, damage=CUT, restored=Restored()), OF_THE_DUMP),
-    "too slow": (lambda r: replace(r, seconds=4 * 3600.001), {"RESTORE-8"}),
+    "too slow": (lambda r: replace(r, seconds=4 * 3600.0 + 60), {"RESTORE-8"}),
     "a constraint that nobody validated": (lambda r: unsound(r, "constraint c of t is not validated"), {"RESTORE-5"}),
 }  # fmt: skip
 

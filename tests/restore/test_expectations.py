@@ -7,9 +7,9 @@ from typing import cast
 import pytest
 
 from fixtures.drills import RestoreDeclared
-from reports.requirement import Breach, Unverified
+from reports.requirement import Breach, Evidence, Unverified
 from restore.drill_report import DrillReport
-from restore.expectations import bounds, fulfilled
+from restore.expectations import Bound, bounds, fulfilled, measure
 
 AT = datetime(2026, 11, 2, 5, tzinfo=UTC)
 
@@ -30,7 +30,8 @@ def report(rows: int, *, live: int | None = None, before: int | None = None, new
 
     last = None if before is None else SimpleNamespace(at=AT, rows={"t": before})
     return cast(
-        "DrillReport", SimpleNamespace(rows_of=rows_of, live_rows=live_rows, last_good=lambda: last, of_newest=newest)
+        "DrillReport",
+        SimpleNamespace(rows_of=rows_of, live_rows=live_rows, last_good=lambda: last, of_newest=newest, file="t.sql"),
     )
 
 
@@ -59,21 +60,26 @@ def declared(count: dict[str, float], table: str = "t") -> RestoreDeclared:
 )
 def test_limits_themselves_hold(count: dict[str, float], rows: int, holds: bool) -> None:  # noqa: FBT001 -- a parameter of the test
     found = report(rows, live=100, before=200)
-    assert all(each.holds for each in bounds(declared(count), found)) is holds
+    assert all(isinstance(each, Bound) and each.holds for each in bounds(declared(count), found)) is holds
     assert fulfilled(declared(count), found) is holds
 
 
 @pytest.mark.parametrize("count", [{"live": 0.02}, {"drop": 0.1}])
 def test_what_there_is_nothing_to_compare_with_cannot_be_told_and_spoils_no_drill(count: dict[str, float]) -> None:
     with pytest.raises(Unverified):
-        list(bounds(declared({"min": 1, **count}), report(10)))
+        measure(Evidence(), declared({"min": 1, **count}), report(10))
+    with pytest.raises(Breach, match="at least 11"):  # what can be told goes first
+        measure(Evidence(), declared({"min": 11, **count}), report(10))
     assert fulfilled(declared({"min": 1, **count}), report(10))
     assert not fulfilled(declared({"min": 11, **count}), report(10))
 
 
 def test_an_older_backup_is_not_compared_with_what_is_now() -> None:
     of_an_older = report(10, live=100, before=100, newest=False)
-    assert [each.of for each in bounds(declared({"min": 1, "live": 0.02, "drop": 0.1}), of_an_older)] == ["declared"]
+    found = bounds(declared({"min": 1, "live": 0.02, "drop": 0.1}), of_an_older)
+    assert [each.of for each in found if isinstance(each, Bound)] == ["declared"]
+    with pytest.raises(Unverified, match="nothing that is expected of them"):
+        measure(Evidence(), declared({"drop": 0.1}), of_an_older)
 
 
 def test_a_table_that_is_not_there_is_a_breach() -> None:

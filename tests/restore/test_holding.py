@@ -62,7 +62,7 @@ def test_one_that_is_named_is_taken(drill: MakeDrill) -> None:
     assert report.file == "shop-2026-11-24.dump"
     assert report.chosen is not None
     assert not report.chosen.newest
-    with pytest.raises(Unverified, match=r"called so\. Name one of .*, such as shop-2026-11-26\.dump"):
+    with pytest.raises(Unverified, match=r"no finished backup of daily is called so"):
         Holder((), Asked(backup="shop-2026-11-01.dump"))(drill())
 
 
@@ -115,3 +115,36 @@ def test_what_fails_unforeseen_fails_the_same_way_again(drill: MakeDrill, monkey
     monkeypatch.undo()
     with pytest.raises(RuntimeError, match="unforeseen"):
         hold(made)
+
+
+def test_a_record_that_cannot_be_written_hides_no_verdict(drill: MakeDrill, tmp_path: Path) -> None:
+    report = Holder((), Asked())(drill(record=str(tmp_path / "nowhere" / "drills.jsonl")))
+    assert report.harmful() == []
+    with pytest.raises(Unverified, match="putting the drill on record"):
+        report.require_recorded()
+
+
+def test_a_record_that_cannot_be_read_keeps_nobody_from_a_drill(drill: MakeDrill, tmp_path: Path) -> None:
+    (tmp_path / "drills.jsonl").write_text("a cut li")
+    report = Holder((), Asked())(drill(record=str(tmp_path / "drills.jsonl")))
+    assert report.harmful() == []
+    for ask in (report.require_recorded, report.last_good):
+        with pytest.raises(Unverified, match="a line in it is not as a drill writes it"):
+            ask()
+
+
+def test_the_record_tells_when_it_was_really_held(drill: MakeDrill, tmp_path: Path) -> None:
+    path = tmp_path / "drills.jsonl"
+    Holder((), Asked())(drill(record=str(path), later=timedelta(days=9000)))
+    (held,) = DrillRecord(path, "daily").all()
+    assert abs(held.at - datetime.now(UTC)) < timedelta(minutes=5)
+
+
+def test_an_older_one_is_restored_by_its_name_although_the_newest_is_broken(drill: MakeDrill) -> None:
+    made = drill()
+    newest = Path(made.backups.store.shown) / "shop-2026-11-26.dump"
+    newest.unlink()
+    newest.symlink_to("nowhere")
+    with pytest.raises(Breach):
+        made.backups.again().newest()
+    assert Holder((), Asked(backup="shop-2026-11-24.dump"))(made).harmful() == []
