@@ -11,6 +11,7 @@ from random import SystemRandom
 from fixtures.backups import BackupFile
 from fixtures.clock import Clock
 from fixtures.drills import Drill, RestoreDeclared
+from fixtures.manifest import manifest_beside
 from reports.requirement import Breach, Unverified
 from restore import drill as drills
 from restore import self_check
@@ -74,21 +75,27 @@ class Holder:
         except Breach as none:
             return drills.not_held(none, drill.declared, swept=self._swept)
         at, begun = drill.clock.now(), time.monotonic()
+        self._watched(f"{drill.name}: fetch {file.name}")
         with drill.backups.local_copy(file) as path:
             fetched = time.monotonic() - begun
+            taken_at = _taken_at(path, file)
             proven = self._proven(drill, path)
             report = drills.run(
                 path,
                 drill.declared,
                 swept=self._swept,
-                examine=examination(drill, path, file.taken_at),
+                examine=examination(drill, path, taken_at),
                 watch=self._asked.watch,
             )
-        chosen = Chosen(how, file.taken_at, at, newest=file == drill.backups.files()[-1])
+        chosen = Chosen(how, taken_at, at, newest=file == drill.backups.files()[-1])
         phases = (Phase("fetch the backup", fetched), *report.phases)
         seconds = report.seconds + fetched
         report = replace(report, chosen=chosen, phases=phases, seconds=seconds, proven=proven, earlier=earlier)
         return _put_on_record(record, drill, replace(report, unrecorded=unrecorded))
+
+    def _watched(self, what: str) -> None:
+        if self._asked.watch is not None:
+            self._asked.watch(what)
 
     def _chosen(self, drill: Drill) -> tuple[BackupFile, str]:
         """The backup to restore, and how it was chosen.
@@ -109,16 +116,27 @@ class Holder:
             return named, "by its name"
         newest = drill.backups.newest()
         if drill.declared.pick == "random":
-            return SystemRandom().choice(files), f"at random among {len(files)}"
+            keep = drill.backups.declared.keep
+            kept = [each for each in files if keep is None or each.age <= keep] or [newest]
+            return SystemRandom().choice(kept), f"at random among {len(kept)}"
         return newest, f"the newest of {len(files)}"
 
     def _proven(self, drill: Drill, path: Path) -> tuple[str, ...]:
         if not self._asked.judge:
             return ()
+        self._watched("prove the judge with damaged copies")
         try:
             return self_check.rejected(path, most=drills.room_for(drill.declared))
         except Breach:  # it is damaged itself, which the drill says
             return ()
+
+
+def _taken_at(path: Path, file: BackupFile) -> datetime:
+    """When a backup was taken: as its job wrote down, or else as its name and its time of writing say."""
+    with suppress(Breach, Unverified):  # what is wrong with the manifest is said when the backup is read
+        if manifest := manifest_beside(path):
+            return manifest.taken_at
+    return file.taken_at
 
 
 def _read(record: DrillRecord | None) -> tuple[tuple[Earlier, ...], Unverified | None]:

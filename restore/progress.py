@@ -6,7 +6,7 @@ import pytest
 
 
 class Progress:
-    """Says each phase of a drill as it begins, with the time since the drill's first; on a terminal only.
+    """Says each phase of a drill as it begins, with the time since the one before; on a terminal only.
 
     Args:
         config: of the run.
@@ -15,12 +15,11 @@ class Progress:
     def __init__(self, config: pytest.Config) -> None:
         reporter = config.pluginmanager.get_plugin("terminalreporter")
         self._reporter = reporter if reporter is not None and reporter.isatty else None
-        self._begun: float | None = None
+        self._before = time.monotonic()
 
     def __call__(self, phase: str) -> None:
         """Say it."""
         if self._reporter is None:
             return
-        now = time.monotonic()
-        self._begun = self._begun or now
-        self._reporter.write_line(f"drill, {now - self._begun:.0f} s: {phase}")
+        before, self._before = self._before, time.monotonic()
+        self._reporter.write_line(f"drill: {phase} (after {self._before - before:.1f} s)")
