@@ -4,7 +4,8 @@ A database of at least 1 GB with indexes and foreign keys, dumped in pg_dump's c
 
 - the drill, from the file to its verdict, its server's disposal included;
 - (a) the runbook's way: a stock server of the same image, createdb, pg_restore, two counts, dropdb;
-- (b) the best bare pg_restore with a job for each core, on a server tuned as the drill's.
+- (b) the best bare pg_restore with a job for each core, on a server tuned as the drill's;
+- beside them, for containers and where it is installed, the closest peer: firedrill, with as many jobs.
 
 Of each the minimum of the rounds counts: a shared machine only slows down. The drill's restore may take 1.1 x (b), the
 whole drill, with all that it proves beyond, 1.0 x (a). The drill runs in a process of its own: its peak memory is told.
@@ -12,6 +13,7 @@ whole drill, with all that it proves beyond, 1.0 x (a). The drill runs in a proc
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -26,6 +28,11 @@ MOST_OF_BARE, MOST_OF_RUNBOOK, MOST_MEMORY = 1.1, 1.0, 200 << 20
 LEAST_BYTES = 10**9
 CUSTOMERS = 200_000
 IMAGE = os.environ.get("CONSTANCIA_BENCH_IMAGE", "constancia-standin-postgres:16")
+PEER = "constancia-bench-peer"
+AS_OFFICIAL = (
+    "initdb -D /var/lib/postgresql/data -U ${POSTGRES_USER:-postgres} --auth=trust >/dev/null"
+    " && exec postgres -D /var/lib/postgresql/data -c unix_socket_directories=/tmp -c 'listen_addresses=*'"
+)
 HOUSE = Path(__file__).parent.parent
 FILL = """
 CREATE TABLE customer (id bigserial PRIMARY KEY, code text NOT NULL UNIQUE, name text NOT NULL, since date NOT NULL);
@@ -129,6 +136,25 @@ def by_hand(dump: Path, server: str, *, tuned: bool) -> Mapping[str, float]:
     return {"restore": restored, "whole": time.perf_counter() - begun}
 
 
+def by_peer(dump: Path) -> float | None:
+    """Seconds that firedrill takes for the same dump in the same image; None where it is not installed."""
+    program = shutil.which("firedrill", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
+    if program is None:
+        return None
+    import docker
+
+    client = docker.from_env()
+    container = client.containers.create(IMAGE, "true")
+    container.commit(PEER, "16", changes=["USER postgres", f"ENTRYPOINT {json.dumps(['sh', '-c', AS_OFFICIAL])}"])
+    container.remove()
+    image = f"{PEER}:{{major}}"
+    begun = time.perf_counter()
+    _do([program, "run", str(dump), "--no-config", "--quiet", "--image", image, "--jobs", str(os.cpu_count() or 1)])
+    took = time.perf_counter() - begun
+    client.images.remove(f"{PEER}:16")
+    return took
+
+
 def measure(dump: Path, server: str) -> bool:
     """Measure, print each part, and tell whether it kept within its bounds."""
     drills, runbook, bare = [], [], []
@@ -148,6 +174,9 @@ def measure(dump: Path, server: str) -> bool:
     print(
         f"(b) the best bare pg_restore         {b:7.2f} s    its restore takes {restore:.2f} x (at most {MOST_OF_BARE})"
     )
+    peer = by_peer(dump) if server == "container" else None
+    told = f"{peer:7.2f} s" if peer else "not timed: it is not installed, or needs containers"
+    print(f"firedrill, whole, once               {told}")
     memory = max(each["memory"] for each in drills)
     print(f"peak memory of the drill's process   {memory / 1e6:7.0f} MB (at most {MOST_MEMORY / 1e6:.0f})")
     return restore <= MOST_OF_BARE and whole <= MOST_OF_RUNBOOK and memory <= MOST_MEMORY
