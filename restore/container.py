@@ -5,6 +5,7 @@ container goes, and its files with it. What dies between creating and attaching 
 """
 
 import math
+import os
 import tarfile
 import threading
 import time
@@ -96,6 +97,7 @@ class ContainerThrowaway:
         self.gone: tuple[str, ...] = ()
         self.left: tuple[str, ...] = ("the container",)
         self._lease = lease
+        self._engine: Mapping[str, str] = {}
         self._disk = disk
         self._settings = TUNED if tuned else STOCK
         self._volumes: list[str] = []
@@ -106,7 +108,12 @@ class ContainerThrowaway:
         self._watch: _DiskWatch | None = None
 
     def launch(self) -> None:
-        """As the interface says. It is the engine's child, not this thread's, so that a thread can ask for it."""
+        """As the interface says. It is the engine's child, not this thread's, so that a thread can ask for it.
+
+        Raises:
+            Unverified: when it cannot be told which engine is to be asked.
+        """
+        self._engine = engine.address()
         self._launch = Future()
         threading.Thread(target=self._launched, args=(self._launch,), name="starting a container", daemon=True).start()
 
@@ -242,11 +249,10 @@ class ContainerThrowaway:
         """Start it without waiting; the digest of its image."""
         from docker.errors import ImageNotFound
         from testcontainers.core.config import testcontainers_config
-        from testcontainers.core.container import DockerContainer
 
         # Its reaper needs an image of its own and the engine's socket; our leases do what it does.
         testcontainers_config.ryuk_disabled = True
-        self._container = DockerContainer(self.image)
+        self._container = _made_for(self.image, self._engine)
         self._client.ping()
         try:
             image = self._client.images.get(self.image)
@@ -324,6 +330,24 @@ class ContainerThrowaway:
             "restoring role is a superuser of the database in the container",
             "psql restricted",
         )
+
+
+def _made_for(image: str, at: Mapping[str, str]) -> "DockerContainer":
+    """A container of an image that is to be made by just this engine (see `engine.address`).
+
+    The library looks for an engine in files of its own too, and writes what it finds into our environment, where the
+    next drill would take it for what is declared.
+    """
+    from testcontainers.core.container import DockerContainer
+
+    declared = os.environ.get("DOCKER_HOST")
+    try:
+        return DockerContainer(image, docker_client_kw=engine.arguments(at))
+    finally:
+        if declared is None:
+            os.environ.pop("DOCKER_HOST", None)
+        else:
+            os.environ["DOCKER_HOST"] = declared
 
 
 def _lines(settings: Mapping[str, str]) -> list[str]:

@@ -1,11 +1,13 @@
 """The Docker engine: reaching it, and removing what drills have labelled as theirs."""
 
+import json
 import os
 import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports.requirement import Unverified
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 LABEL = "constancia.drill"  # of a drill's container; its value is the id of the drill's lease
 PATIENCE = 20.0  # seconds until what was removed must be gone
+VARIABLES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
+OF_THIS_MACHINE = "default"  # the context that is one of these variables or none
 REMEDY = 'Start Docker and let this account use it, or declare server = "embedded"'
 
 
@@ -41,9 +45,31 @@ def answering(what: str, remedy: str = REMEDY) -> Iterator[None]:
         raise Unverified(what, came_back=_shortened(error), remedy=remedy) from None
 
 
+def address() -> dict[str, str]:
+    """Which engine this run's containers are to be made by, as the variables that say so to a client.
+
+    It is what the environment says, else the Docker context that is chosen, else this machine's own engine. It can be
+    kept, and leads to the same engine later, whatever is chosen by then.
+
+    Raises:
+        Unverified: when a context is chosen that is not there, or cannot be read.
+    """
+    at = {name: value for name in VARIABLES if (value := os.environ.get(name))}
+    chosen = _chosen_context()
+    if "DOCKER_HOST" not in at and chosen != OF_THIS_MACHINE:
+        at = _of_context(chosen)
+    return {"DOCKER_CONTEXT": OF_THIS_MACHINE, **at}
+
+
+def arguments(at: Mapping[str, str]) -> dict[str, Any]:
+    """What docker.from_env is called with for a client of just this engine (see `address`)."""
+    # With paramiko instead, it would want to read from our standard input.
+    return {"environment": dict(at), "use_ssh_client": at.get("DOCKER_HOST", "").startswith("ssh://")}
+
+
 @contextmanager
-def connected(environment: Mapping[str, str] | None = None) -> Iterator["DockerClient"]:
-    """A client of the engine that the environment names (DOCKER_HOST), or of this machine's.
+def connected(at: Mapping[str, str]) -> Iterator["DockerClient"]:
+    """A client of an engine (see `address`).
 
     Raises:
         Unverified: as `answering`.
@@ -51,12 +77,39 @@ def connected(environment: Mapping[str, str] | None = None) -> Iterator["DockerC
     with answering("reaching the Docker engine"):
         import docker
 
-        client = docker.from_env(environment=dict(environment or os.environ))
+        client = docker.from_env(**arguments(at))
         try:
             client.ping()
             yield client
         finally:
             client.close()
+
+
+def _chosen_context() -> str:
+    """The name of the Docker context that is chosen, as Docker's own programs find it."""
+    if chosen := os.environ.get("DOCKER_CONTEXT"):
+        return chosen
+    folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    with suppress(OSError, ValueError, AttributeError):
+        return str(json.loads((folder / "config.json").read_bytes()).get("currentContext") or OF_THIS_MACHINE)
+    return OF_THIS_MACHINE
+
+
+def _of_context(chosen: str) -> dict[str, str]:
+    """The address that a Docker context stands for."""
+    what = "finding the Docker engine"
+    with answering(what):
+        from docker.context import ContextAPI
+
+        context = ContextAPI.get_context(chosen)
+        if context is None or not context.Host:
+            remedy = f"See docker context ls, or set DOCKER_HOST; {REMEDY}"
+            raise Unverified(what, came_back=f"no address for the Docker context {chosen}", remedy=remedy)
+        at = {"DOCKER_HOST": context.Host}
+        if (tls := context.TLSConfig) is not None:
+            at["DOCKER_CERT_PATH"] = str(Path(tls.ca_cert or tls.cert[0]).parent)
+            at["DOCKER_TLS_VERIFY"] = "1" if tls.verify else ""
+    return at
 
 
 def output_of(api: "APIClient", started: str, most: int, seconds: float) -> tuple[tuple[bytes, bytes], bool]:

@@ -16,10 +16,10 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 PATIENCE = 15.0  # seconds until what was killed must be gone
 RECENT = 30.0  # seconds since a lease was taken, in which its container may still be being made
@@ -41,7 +41,8 @@ class Lease:
         container: whether the drill makes a container (labelled with the id); otherwise it gets a folder.
 
     Raises:
-        LeaseRefusedError: on entering, when the folder of leases belongs to another user.
+        LeaseRefusedError: on entering, when the folder of leases belongs to another user, or there is no room for one.
+        Unverified: on entering, when it cannot be told which engine would make the container.
     """
 
     def __init__(self, *, container: bool) -> None:
@@ -51,16 +52,34 @@ class Lease:
         self._container = container
 
     def __enter__(self) -> Self:
-        described = {"container": self._container, "docker_host": os.environ.get("DOCKER_HOST", "")}
-        with _leases() as leases:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            self._descriptor = os.open(self.id, flags, 0o600, dir_fd=leases)
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-            os.write(self._descriptor, json.dumps(described).encode())
-        if not self._container:
-            self.folder.mkdir()
-            self.folder.chmod(0o755)  # an unprivileged server must be able to enter it, whatever the umask
+        described: dict[str, Any] = {"container": self._container}
+        if self._container:
+            from restore import engine
+
+            described["engine"] = engine.address()
+        try:
+            with _leases() as leases, ExitStack() as failed:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+                self._descriptor = os.open(self.id, flags, 0o600, dir_fd=leases)
+                failed.callback(self._give_up, leases)
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+                with open(self._descriptor, "w", closefd=False) as file:
+                    json.dump(described, file)
+                if not self._container:
+                    self.folder.mkdir()
+                    self.folder.chmod(0o755)  # an unprivileged server must be able to enter it, whatever the umask
+                failed.pop_all()
+        except OSError as error:
+            raise LeaseRefusedError(f"no lease could be taken in {_leases_folder()}: {error.strerror}") from None
         return self
+
+    def _give_up(self, leases: int) -> None:
+        """Take back what there is of a lease that could not be taken whole."""
+        with suppress(OSError):
+            self.folder.rmdir()
+        with suppress(OSError):
+            os.unlink(self.id, dir_fd=leases)
+        os.close(self._descriptor)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -112,8 +131,11 @@ def _folder_of(lease: str) -> Path:
 def _leases() -> Iterator[int]:
     """The folder of leases, locked: a descriptor. Nobody else makes or claims a lease meanwhile."""
     path = _leases_folder()
-    with suppress(FileExistsError):
-        path.mkdir(mode=0o700)
+    try:
+        with suppress(FileExistsError):
+            path.mkdir(mode=0o700)
+    except OSError as error:
+        raise LeaseRefusedError(f"{path} cannot be made: {error.strerror}") from None
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
@@ -170,9 +192,9 @@ def _clear_container(lease: str, descriptor: int) -> list[str]:
     from reports.requirement import Unverified
     from restore import engine
 
-    host = described["docker_host"]
+    at = described["engine"]
     try:
-        with engine.connected({**os.environ, "DOCKER_HOST": host} if host else None) as client:
+        with engine.connected(at) as client:
             # The engine may still be making the container that a drill asked for just before it was killed.
             recent = time.time() - os.fstat(descriptor).st_mtime < RECENT
             until = time.monotonic() + (ARRIVAL if recent else 0)
@@ -181,7 +203,9 @@ def _clear_container(lease: str, descriptor: int) -> list[str]:
             removed = engine.remove_labelled(client, lease)
             left = engine.labelled(client, lease)
     except Unverified as unverified:
-        return [f"container of drill {lease}: {unverified.came_back}; {UNSURE}"]
+        where = at.get("DOCKER_HOST", "of this machine")
+        for_good = f"if that engine is gone for good, remove {_leases_folder() / lease}"
+        return [f"container of drill {lease}, made by the engine {where}: {unverified.came_back}; {for_good}; {UNSURE}"]
     return [*(f"{each}: {_GONE}" for each in removed), *(f"{each}: {_STILL}" for each in left)]
 
 

@@ -4,12 +4,13 @@ import os
 import re
 import secrets
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -205,11 +206,12 @@ class EmbeddedThrowaway:
         deadline = time.monotonic() + ENDING_SECONDS  # what was killed is there for a moment yet
         while (processes := processes_in(self._server.folder)) and time.monotonic() < deadline:
             time.sleep(0.01)
-        if processes:
-            self.left = (f"{len(processes)} processes of the embedded server",)
-        else:
-            self.left = ()
-            self.gone = ("processes of the embedded server", "its socket")
+        there = {
+            f"{len(processes)} processes of the embedded server": bool(processes),
+            "its socket": _is_listened_at(self._server.socket_dir / f".s.PGSQL.{self._server.port}"),
+        }
+        self.left = tuple(name for name, is_there in there.items() if is_there)
+        self.gone = tuple(name.removeprefix("0 ") for name, is_there in there.items() if not is_there)
 
     def put(self, name: str, blocks: Iterator[bytes], size: int) -> str:
         """As the interface says. The file is written by the server's user, readable for nobody else.
@@ -283,6 +285,19 @@ class EmbeddedThrowaway:
                     remedy=f"See what the dump grows into; its sandbox is not to fill {tempfile.gettempdir()}",
                 )
         return False
+
+
+def _is_listened_at(path: Path) -> bool:
+    """Whether anybody may listen at a Unix socket: not where there is none, or a connection is refused."""
+    with closing(socket.socket(socket.AF_UNIX)) as asking:
+        asking.settimeout(0)
+        try:
+            asking.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        except OSError:  # its queue is full, or we may not
+            pass
+        return True
 
 
 def _size(folder: Path) -> int:

@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from testcontainers.core.config import testcontainers_config
 
 from fixtures.short_folder import short_folder
 from reports.requirement import Unverified
@@ -207,6 +208,18 @@ def test_engine_of_another_machine_shares_no_file_system_with_us(remote: Callabl
         assert ask(server, "CREATE TABLE t (a int)") == "CREATE TABLE"
         assert ask(server, f"COPY t FROM '{path}'") == "COPY 2"
         assert "mounted from the host: nothing" in server.isolation
+    assert server.left == ()
+
+
+def test_engine_is_the_one_of_the_lease_whatever_the_library_finds_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.setitem(testcontainers_config.tc_properties, "tc.host", f"unix://{tmp_path}/nothing.sock")
+    with launched() as server:
+        server.await_ready()
+        assert ask(server, "SELECT 1") == "1"
+        assert "DOCKER_HOST" not in os.environ  # where the next drill would read it
     assert server.left == ()
 
 

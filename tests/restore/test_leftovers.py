@@ -4,17 +4,20 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from fixtures.short_folder import short_folder
+from reports.requirement import Unverified
 from restore import leftovers
 from restore.container import ContainerThrowaway
 from restore.leftovers import Lease, LeaseRefusedError, sweep
@@ -96,7 +99,7 @@ def test_living_drill_is_let_be(temporary: Path) -> None:
         assert lease.folder.exists()
 
 
-def dead_lease(temporary: Path, described: str = '{"container": false, "docker_host": ""}') -> str:
+def dead_lease(temporary: Path, described: str = '{"container": false}') -> str:
     folder = temporary / f"constancia-leases-{os.geteuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     (folder / "0123456789abcdef").write_text(described)
@@ -116,21 +119,125 @@ def test_folder_and_processes_of_a_dead_drill_are_removed(temporary: Path) -> No
     assert sweep() == ()
 
 
-@pytest.mark.parametrize("described", ["", "{", '{"container": false, "docker_host": ""}'])
+@pytest.mark.parametrize("described", ["", "{", '{"container": false}'])
 def test_lease_of_a_drill_that_made_nothing_just_goes(temporary: Path, described: str) -> None:
     dead_lease(temporary, described)
     assert sweep() == ()
     assert leases(temporary) == []
 
 
-def test_container_that_cannot_be_asked_for_is_said_and_tried_again(
+def test_container_that_cannot_be_asked_for_is_said_and_tried_again(temporary: Path) -> None:
+    host = f"unix://{temporary}/nothing.sock"
+    drill = dead_lease(temporary, json.dumps({"container": True, "engine": {"DOCKER_HOST": host}}))
+    (said,) = sweep()
+    assert said.startswith(f"container of drill {drill}, made by the engine {host}: ")
+    assert said.endswith(f"for good, remove {temporary}/constancia-leases-{os.geteuid()}/{drill}; {leftovers.UNSURE}")
+    assert leases(temporary) == [drill]
+    (temporary / f"constancia-leases-{os.geteuid()}" / drill).unlink()
+    assert sweep() == ()
+
+
+def test_container_is_looked_for_where_it_was_made_whatever_engine_is_named_by_now(
+    temporary: Path, containers: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del containers
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    with Lease(container=True) as lease:
+        lease.disposed = False  # as if killed
+        label = f"constancia.drill={lease.id}"
+        argv = ["docker", "run", "-d", "--rm", "--network=none", f"--label={label}", IMAGES["16"], "sleep", "60"]
+        made = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{temporary}/nothing.sock")
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    monkeypatch.setenv("DOCKER_CERT_PATH", str(temporary / "nothing"))
+    assert sweep() == (f"container {made[:12]}: removed",)
+    assert leases(temporary) == []
+
+
+def described(temporary: Path, lease: Lease) -> dict[str, object]:
+    path = temporary / f"constancia-leases-{os.geteuid()}" / lease.id
+    return dict(json.loads(path.read_text()))
+
+
+def test_lease_names_the_engine_with_what_it_takes_to_reach_it(
     temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    described = json.dumps({"container": True, "docker_host": f"unix://{temporary}/nothing.sock"})
-    drill = dead_lease(temporary, described)
-    monkeypatch.delenv("DOCKER_HOST", raising=False)
-    assert sweep()[0].startswith(f"container of drill {drill}: ")
-    assert leases(temporary) == [drill]
+    named = {"DOCKER_HOST": "tcp://192.0.2.1:2376", "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(temporary)}
+    for name, value in named.items():
+        monkeypatch.setenv(name, value)
+    with Lease(container=True) as lease:
+        assert described(temporary, lease) == {"container": True, "engine": {"DOCKER_CONTEXT": "default", **named}}
+    for name in named:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DOCKER_CONFIG", str(temporary))
+    with Lease(container=True) as lease:
+        assert described(temporary, lease)["engine"] == {"DOCKER_CONTEXT": "default"}
+
+
+def test_lease_names_the_engine_of_the_context_that_is_chosen(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONTEXT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DOCKER_CONFIG", str(temporary))
+    (temporary / "config.json").write_text('{"currentContext": "far"}')
+    with pytest.raises(Unverified, match="no address for the Docker context far"), Lease(container=True):
+        pass
+    about = temporary / "contexts" / "meta" / sha256(b"far").hexdigest()
+    about.mkdir(parents=True)
+    host = f"unix://{temporary}/far.sock"
+    meta = {"Name": "far", "Metadata": {}, "Endpoints": {"docker": {"Host": host, "SkipTLSVerify": False}}}
+    (about / "meta.json").write_text(json.dumps(meta))
+    with Lease(container=True) as lease:
+        engine = described(temporary, lease)["engine"]
+        assert engine == {"DOCKER_CONTEXT": "default", "DOCKER_HOST": host}
+
+
+def test_lease_that_there_is_no_room_for_is_refused_and_leaves_nothing(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = os.listdir("/proc/self/fd")  # noqa: PTH208 -- names
+    lease = Lease(container=False)
+    lease.folder.write_text("in the way")
+    with pytest.raises(LeaseRefusedError, match=r"no lease could be taken in .*: File exists"), lease:
+        pass
+    assert leases(temporary) == []
+    assert lease.folder.read_text() == "in the way"
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary / "not" / "there"))
+    with pytest.raises(LeaseRefusedError, match="cannot be made: No such file"), Lease(container=False):
+        pass
+    assert os.listdir("/proc/self/fd") == held  # noqa: PTH208 -- names
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small file system")
+def test_lease_on_a_disk_that_is_full_is_refused_and_leaves_nothing(temporary: Path) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=755", "tmpfs", temporary], check=True)
+    try:
+        dead_lease(temporary)
+        with suppress(OSError), (temporary / "full").open("wb", buffering=0) as full:
+            while True:
+                full.write(bytes(4096))
+        with pytest.raises(LeaseRefusedError, match="No space left on device"), Lease(container=False):
+            pass
+        assert leases(temporary) == ["0123456789abcdef"]
+        assert list(temporary.glob("constancia-drill-*")) == []
+    finally:
+        subprocess.run(["umount", temporary], check=True)
+
+
+def test_socket_that_somebody_still_listens_at_is_not_said_to_be_gone(temporary: Path) -> None:
+    del temporary
+    with Lease(container=False) as lease, closing(socket.socket(socket.AF_UNIX)) as other:
+        server = EmbeddedThrowaway(16, lease.folder)
+        with server:
+            (path,) = (each for each in Path(server.socket_dir).glob(".s.PGSQL.*") if each.is_socket())
+            path.unlink()
+            other.bind(str(path))
+            other.listen()
+        assert server.left == ("its socket",)
+        assert server.gone == ("processes of the embedded server",)
+    with Lease(container=False) as lease, EmbeddedThrowaway(16, lease.folder) as server:
+        pass
+    assert server.left == ()
+    assert server.gone == ("processes of the embedded server", "its socket")
 
 
 def test_links_laid_out_for_us_are_not_followed(temporary: Path) -> None:
