@@ -90,16 +90,15 @@ class Examined:
         Where nothing was recorded, or the restored content could not be read, that is all of it. Sequences are those
         of which nothing was recorded because they moved while the dump was made.
         """
-        found = self.figures and self.figures.figures
-        if self.recorded is None or found is None:
+        if self.recorded is None or self.figures is None or self.figures.figures is None:
             return WHOLE
         without = self._not_compared_kinds()
-        unknown = not_recorded(self.recorded.figures, found)
+        unknown = not_recorded(self.recorded.figures, self.figures.figures)
         left_out = {*without, *unknown}
         if ALL_DEFINITIONS in self.not_compared:
             kinds: tuple[str, ...] = (ALL_DEFINITIONS,)
         else:
-            kinds = tuple(f"definitions of {kind}" for kind in KINDS if kind in left_out)
+            kinds = tuple(kind for kind in KINDS if kind in left_out)
         tables = (TABLES,) if TABLES in without else ()
         return (*tables, *kinds, *(each for each in unknown if each not in KINDS))
 

@@ -3,16 +3,22 @@
 import json
 import subprocess
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import lz4.frame
+import psycopg
 import pytest
 import zstandard
 
+from fixtures.content import without_kinds
+from fixtures.content_definitions import WORDED
 from fixtures.embedded import EmbeddedServer
 from fixtures.short_folder import short_folder
 from reports.requirement import Breach, Unverified
 from restore.drill_report import DrillReport
+from restore.examined import OF_ROLES
+from tests.fixtures.debian_postgresql import running
 from tests.restore import dumps as sample
 from tests.restore.conftest import Driller
 from tests.restore.dumps import Dumps
@@ -117,31 +123,69 @@ CONTENT_CHANGED = {
 }
 
 
+def made_with_manifest(dump: Path, database: str, *command: str) -> Path:
+    """A plain dump with the manifest that the backup job wrote, its digest aside."""
+    made = [sys.executable, "-m", "fixtures.recording", "--database", database, "--", *command, "-f", str(dump)]
+    subprocess.run(made, check=True, cwd=HOUSE, stdout=subprocess.DEVNULL)
+    change_manifest(dump, sha256=None)
+    return dump
+
+
+def change_manifest(dump: Path, **changed: object) -> None:
+    manifest = dump.with_name(f"{dump.name}.manifest.json")
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), **changed}))
+
+
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A plain dump with the manifest that the backup job wrote, its digest aside."""
-    folder = tmp_path_factory.mktemp("recorded")
-    dump = folder / "source.sql"
+    """A plain dump of PostgreSQL 16 with a manifest."""
+    dump = tmp_path_factory.mktemp("recorded") / "source.sql"
     with short_folder("recorded") as home, EmbeddedServer(home, tcp=False) as server:
         entry = ("-h", str(server.socket_dir), "-U", "postgres")
         psql = server.command("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", *entry, "-d", "postgres")
         script = "CREATE DATABASE source;\n\\connect source\n" + sample.SOURCE
         subprocess.run(psql, input=script, text=True, check=True, env={}, stdout=subprocess.DEVNULL)
-        pg_dump = str(server.binaries.path("pg_dump"))
         database = f"host={server.socket_dir} user=postgres dbname=source"
-        made = [sys.executable, "-m", "fixtures.manifest", "--database", database, "--", pg_dump, "-f", str(dump)]
-        subprocess.run(made, check=True, cwd=HOUSE)
-    manifest = folder / "source.sql.manifest.json"
-    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "sha256": None}))
-    return dump
+        return made_with_manifest(dump, database, str(server.binaries.path("pg_dump")))
 
 
-def held_with(recorded: Path, driller: Driller, text: bytes) -> DrillReport:
+WORDS = """
+CREATE TABLE a (id int PRIMARY KEY, name text DEFAULT 'x'); INSERT INTO a SELECT i, 'name ' || i
+    FROM generate_series(1, 30) i;
+CREATE VIEW v AS SELECT a.id, a.name FROM a WHERE a.id > 1; COMMENT ON TABLE a IS 'a';
+"""
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Plain dumps, with manifests, of Debian's PostgreSQL: of a database in UTF8; of one in LATIN1, written in UTF8."""
+    folder = tmp_path_factory.mktemp("older")
+    with running() as server:
+        with server.connect() as opened:
+            for name, encoding in (("words", "UTF8"), ("latin", "LATIN1")):
+                made = f"CREATE DATABASE {name} TEMPLATE template0 ENCODING {encoding} LC_COLLATE 'C' LC_CTYPE 'C'"
+                opened.execute(made.encode())
+        with psycopg.connect(server.url("tests", "words")) as opened:
+            opened.execute(WORDS.encode())
+        with psycopg.connect(server.url("tests", "latin"), client_encoding="UTF8") as opened:
+            opened.execute("CREATE TABLE b (c text); INSERT INTO b VALUES ('é'), ('ñ')".encode())
+        made_with_manifest(folder / "words.sql", server.url("tests", "words"), "pg_dump")
+        aside = f"--dbname={server.url('tests', 'latin')}&client_encoding=UTF8"  # which the command does not see
+        made_with_manifest(folder / "latin.sql", server.url("tests", "latin"), "pg_dump", aside)
+    return folder
+
+
+def held_with(recorded: Path, driller: Driller, text: bytes, **changed: object) -> DrillReport:
     backup = driller.folder / recorded.name
     backup.write_bytes(text)
     manifest = f"{recorded.name}.manifest.json"
     (driller.folder / manifest).write_bytes(recorded.with_name(manifest).read_bytes())
-    return driller.hold(backup)
+    return driller.hold(backup, **changed)
+
+
+def not_proven(report: DrillReport) -> tuple[str, ...]:
+    assert report.examined is not None
+    return report.examined.not_proven()
 
 
 def test_content_as_recorded_is_proven(recorded: Path, embedded_driller: Driller) -> None:
@@ -173,10 +217,72 @@ def test_without_definitions_the_rows_on_record_are_compared_all_the_same(
 ) -> None:
     whole = recorded.read_bytes()
     for text, as_recorded in ((whole, True), (whole.replace(b"RUT-7\t", b"RUT-8\t", 1), False)):
-        backup = embedded_driller.folder / recorded.name
-        backup.write_bytes(text)
-        manifest = recorded.with_name(f"{recorded.name}.manifest.json")
-        (embedded_driller.folder / manifest.name).write_bytes(manifest.read_bytes())
-        report = embedded_driller.hold(backup, depth="data")
+        report = held_with(recorded, embedded_driller, text, depth="data")
         assert report.harmful() == []
         assert (report.differences() == ()) == as_recorded
+        assert not_proven(report) == ("definitions",)
+
+
+def test_what_nothing_was_recorded_of_is_not_proven(recorded: Path, embedded_driller: Driller) -> None:
+    backup = embedded_driller.folder / recorded.name
+    whole = held_with(recorded, embedded_driller, recorded.read_bytes())
+    assert not_proven(whole) == OF_ROLES
+    assert whole.examined is not None
+    assert whole.examined.recorded is not None
+    figures = whole.examined.recorded.figures
+    less = {"sequences": {}, "schema": without_kinds(figures.schema, ["comments", "owners"])}
+    change_manifest(backup, figures={**asdict(figures), **less})
+    report = embedded_driller.hold(backup)
+    assert report.differences() == ()
+    moved = ('sequence public."User_id_seq"', "sequence public.onco_casos_id_seq")
+    assert not_proven(report) == (*OF_ROLES, "comments", *moved)
+    backup.with_name(f"{backup.name}.manifest.json").unlink()
+    assert not_proven(embedded_driller.hold(backup)) == ("tables", "sequences", "large objects", "definitions")
+
+
+def test_what_was_recorded_where_and_when_is_told(recorded: Path, embedded_driller: Driller) -> None:
+    report = held_with(recorded, embedded_driller, recorded.read_bytes())
+    assert report.examined is not None
+    assert report.examined.recorded is not None
+    told = {what: str(observed) for what, observed, _ in report.examined.facts()}
+    assert told["content recorded of"].startswith("source at /")
+    assert ", PostgreSQL 16." in told["content recorded of"]
+    assert told["content recorded of"].endswith(", in UTF8")
+    taken_at = report.examined.recorded.taken_at
+    assert told["content recorded as of"] == f"{taken_at:%Y-%m-%d %H:%M:%S} UTC"
+    assert list(replace(report.examined, recorded=None).facts()) == []
+
+
+@pytest.mark.needs("pg_ctlcluster")
+def test_what_a_newer_postgresql_words_otherwise_is_not_compared(older: Path, embedded_driller: Driller) -> None:
+    dump = older / "words.sql"
+    counts = {"a": {"min": 1}}
+    report = held_with(dump, embedded_driller, dump.read_bytes(), counts=counts)
+    assert report.harmful() == []
+    assert report.differences() == ()
+    assert set(not_proven(report)) == {*OF_ROLES, *WORDED}
+    examined = report.examined
+    assert examined is not None
+    otherwise = replace(examined, not_compared=OF_ROLES).differences()
+    assert otherwise == ("definitions: other views",)
+    for before, after, told in (
+        (b"\tname 7\n", b"\tname 8\n", "public.a: as many rows, of another content"),
+        (b"TABLE public.a IS 'a'", b"TABLE public.a IS 'b'", "definitions: other comments"),
+    ):
+        text = dump.read_bytes()
+        assert text.count(before) == 1
+        changed = held_with(dump, embedded_driller, text.replace(before, after), counts=counts)
+        assert changed.differences() == (told,)
+
+
+@pytest.mark.needs("pg_ctlcluster")
+def test_rows_in_another_encoding_than_their_sources_are_counted_only(older: Path, embedded_driller: Driller) -> None:
+    dump = older / "latin.sql"
+    counts = {"b": {"min": 1}}
+    report = held_with(dump, embedded_driller, dump.read_bytes(), counts=counts)
+    assert report.harmful() == []
+    assert report.differences() == ()
+    assert not_proven(report) == ("tables", "definitions")
+    text = dump.read_bytes().replace("ñ\n".encode(), b"", 1)
+    changed = held_with(dump, embedded_driller, text, counts=counts)
+    assert changed.differences() == ("public.b: 1 rows instead of 2",)
