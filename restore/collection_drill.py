@@ -26,12 +26,11 @@ from fixtures.measure.nocobase_collections import (
 from fixtures.measure.restore_messages import Complaint, Harm
 from fixtures.recreation import Definitions, Recreation
 from reports.requirement import Breach, Unverified, Value
-from restore.container import ContainerThrowaway
-from restore.leftovers import Lease, LeaseRefusedError
 from restore.loading import Load, hindrance, load, put
 from restore.parts import databases
 from restore.sandbox import RESTORER, NoAnswerError, Sandbox, faults, identifier, literal
-from restore.server import EmbeddedThrowaway, Finished, ThrowawayServer
+from restore.server import Finished, ThrowawayServer
+from restore.throwaway import leased, room_for, throwaway
 
 SCRATCH = "constancia_recreated"  # the database that the tables are made in
 SOON = 60.0  # seconds that making a table may take
@@ -158,7 +157,7 @@ def held(recreation: Recreation) -> CollectionsReport:
         dump = recreation.drill.backups.newest()
         report = replace(report, dump=dump.name)
         with recreation.drill.backups.local_copy(dump) as path:
-            archive = archives.read(path)
+            archive = archives.read(path, most=room_for(recreation.drill.declared))
             report = replace(report, dump_sha256=archive.sha256)
             return _compared(report, plans, archive, recreation.drill.declared)
     except Breach as damage:
@@ -185,26 +184,10 @@ def _compared(
     report: CollectionsReport, plans: Mapping[str, Definition], archive: Archive, declared: RestoreDeclared
 ) -> CollectionsReport:
     """The report with everything that needs a server: made in it, compared, and the server gone."""
-    try:
-        with Lease(container=declared.server == "container") as lease:
-            server = _server(declared, archive.major, lease)
-            lease.disposed = False
-            try:
-                report = _in_server(report, plans, archive, server, declared)
-            finally:
-                lease.disposed = not server.left
-    except LeaseRefusedError as refused:
-        raise Unverified(
-            "taking a lease for the drill", came_back=str(refused), remedy="Set TMPDIR to a folder that is safe to use"
-        ) from None
+    with leased(declared) as lease, throwaway(declared, archive.major, lease) as server:
+        report = _in_server(report, plans, archive, server, declared)
     left = (*server.left, *((f"folder {lease.folder}",) if lease.folder.exists() else ()))
     return replace(report, gone=server.gone, left=left)
-
-
-def _server(declared: RestoreDeclared, major: int, lease: Lease) -> ThrowawayServer:
-    if declared.server == "container":
-        return ContainerThrowaway(major, declared.images, lease.id)
-    return EmbeddedThrowaway(major, lease.folder)
 
 
 def _in_server(
@@ -215,21 +198,21 @@ def _in_server(
     declared: RestoreDeclared,
 ) -> CollectionsReport:
     try:
-        with server:
-            report = replace(report, server=server.description, isolation=server.isolation)
-            sandbox = Sandbox(server, archive)
-            sandbox.prepare()
-            # Before anything of the dump runs in the server.
-            made = _made(sandbox, plans)
-            part = _part(archive, declared.database)
-            found = _structure_restored(sandbox, archive, declared.time_limit.total_seconds())
-            judged = tuple(
-                _judged(each, plans.get(each.name), made.get(each.name, ()), sandbox, part)
-                for each in report.collections
-            )
-            if any(NOT_IN_DUMP in each.findings for each in judged):
-                _require_own_fault(found, sandbox, archive)
-            return replace(report, collections=judged)
+        server.launch()
+        server.await_ready()
+        report = replace(report, server=server.description, isolation=server.isolation)
+        sandbox = Sandbox(server, archive)
+        sandbox.prepare()
+        # Before anything of the dump runs in the server.
+        made = _made(sandbox, plans)
+        part = _part(archive, declared.database)
+        found = _structure_restored(sandbox, archive, declared.time_limit.total_seconds())
+        judged = tuple(
+            _judged(each, plans.get(each.name), made.get(each.name, ()), sandbox, part) for each in report.collections
+        )
+        if any(NOT_IN_DUMP in each.findings for each in judged):
+            _require_own_fault(found, sandbox, archive)
+        return replace(report, collections=judged)
     except Breach as damage:  # found when the dump was read again
         return replace(report, hindrance=_not_comparable(report.dump, damage))
     except Unverified as unverified:

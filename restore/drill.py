@@ -1,7 +1,5 @@
 """A restore drill: a backup goes into a throwaway server, what it holds is counted, and nothing of it stays."""
 
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,14 +13,14 @@ from fixtures.archives.glance import major_of
 from fixtures.drills import RestoreDeclared
 from fixtures.measure.restore_messages import Complaint, Harm
 from reports.requirement import Breach, Unverified
-from restore.container import ContainerThrowaway
 from restore.counting import Restored, count
 from restore.drill_report import Disposal, DrillReport, Phase
 from restore.examined import Examined
-from restore.leftovers import Lease, LeaseRefusedError
+from restore.leftovers import Lease
 from restore.loading import Load, hindrance, load, missing_extensions, put
 from restore.sandbox import Sandbox
-from restore.server import DISK, EmbeddedThrowaway, ThrowawayServer
+from restore.server import ThrowawayServer
+from restore.throwaway import leased, room_for, throwaway
 
 Examine = Callable[[Sandbox], Examined]
 Watch = Callable[[str], None]
@@ -49,13 +47,8 @@ def run(
         Unverified: when the backup cannot be read here, or no server is to be had.
     """
     drill = _Drill(path, declared, swept=swept, examine=examine, watch=watch)
-    try:
-        with Lease(container=declared.server == "container") as lease:
-            report = drill.held(lease)
-    except LeaseRefusedError as refused:
-        raise Unverified(
-            "taking a lease for the drill", came_back=str(refused), remedy="Set TMPDIR to a folder that is safe to use"
-        ) from None
+    with leased(declared) as lease:
+        report = drill.held(lease)
     return replace(report, disposal=_with_folder(report.disposal, lease, container=declared.server == "container"))
 
 
@@ -158,21 +151,16 @@ class _Drill:
     @contextmanager
     def _server(self, lease: Lease, major: int) -> Iterator[ThrowawayServer]:
         """A throwaway server that is starting."""
-        server: ThrowawayServer = (
-            ContainerThrowaway(major, self._declared.images, lease.id, tuned=self._declared.tuned)
-            if self._declared.server == "container"
-            else EmbeddedThrowaway(major, lease.folder, tuned=self._declared.tuned)
-        )
-        lease.disposed = False
-        try:
-            with self.phase("launch the server"):
-                server.launch()
-            yield server
-        finally:
-            with self.phase("dispose of the server"):
-                server.__exit__(None, None, None)
-            lease.disposed = not server.left
-            self._disposal = Disposal(server.gone, server.left)
+        with ExitStack() as stack:
+            server = stack.enter_context(throwaway(self._declared, major, lease))
+            try:
+                with self.phase("launch the server"):
+                    server.launch()
+                yield server
+            finally:
+                with self.phase("dispose of the server"):
+                    stack.close()
+                self._disposal = Disposal(server.gone, server.left)
 
     def _through(self, report: DrillReport, archive: Archive, server: ThrowawayServer) -> DrillReport:
         try:
@@ -215,12 +203,6 @@ def _one_major(archive: Archive, guessed: int | None) -> int:
         observed = f"{guessed} by its beginning, {archive.major} by the whole"
         raise Breach("version of pg_dump", observed=observed, limit="one", subject=archive.path.name)
     return archive.major
-
-
-def room_for(declared: RestoreDeclared) -> int:
-    """Bytes that a backup may unpack to: no more than its server may write, or is free where an embedded one writes."""
-    free = shutil.disk_usage(tempfile.gettempdir()).free
-    return min(DISK, free) if declared.server == "embedded" else DISK
 
 
 def _digest(path: Path) -> str:

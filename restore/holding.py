@@ -19,6 +19,7 @@ from restore.drill_report import Chosen, DrillReport, Phase
 from restore.earlier import DrillRecord, Earlier
 from restore.examined import examination
 from restore.expectations import fulfilled
+from restore.throwaway import room_for
 
 Hold = Callable[[Drill], DrillReport]
 
@@ -126,7 +127,7 @@ class Holder:
             return ()
         self._watched("prove the judge with damaged copies")
         try:
-            return self_check.rejected(path, most=drills.room_for(drill.declared))
+            return self_check.rejected(path, most=room_for(drill.declared))
         except Breach:  # it is damaged itself, which the drill says
             return ()
 

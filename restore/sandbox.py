@@ -96,7 +96,7 @@ class Sandbox:
         ]
         for name, each in homes.items():
             script += [_connecting(name), "GRANT ALL ON SCHEMA public TO PUBLIC;", *self._made_extensions(each)]
-        told = self.sql("\n".join(["SET client_min_messages = warning;", *script]), database=ALWAYS_THERE[0])
+        told = self.sql("\n".join(script), database=ALWAYS_THERE[0])
         if told.err or told.code:
             raise Unverified(
                 "preparing the throwaway database",
@@ -122,6 +122,7 @@ class Sandbox:
         text = statements.encode(errors="surrogateescape")
         script = self.server.put(f"statements-{next(self._numbers)}.sql", iter([text]), len(text))
         ours = "-c search_path=pg_catalog -c role=none -c row_security=on -c default_transaction_read_only=off"
+        ours += " -c client_min_messages=warning"  # a notice of the dump's is none of ours
         if self.server.holds_superuser and self.server.major >= EVENT_TRIGGERS:
             ours += " -c event_triggers=off"
         entry = f"{self.entry(database, user)} client_encoding={encoding} options='{ours}'"
