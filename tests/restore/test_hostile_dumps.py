@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.embedded import EmbeddedServer
 from fixtures.measure.restore_messages import Harm, complaints
+from fixtures.short_folder import short_folder
 from reports.requirement import Breach, Unverified
 from restore.container import ContainerThrowaway
 from restore.leftovers import Lease
@@ -23,6 +25,7 @@ from tests.fixtures.processes import until
 from tests.restore.conftest import IMAGES, Driller
 
 CANARY = "a-canary-of-ours"
+LONGEST_NAME = 64  # bytes, of PostgreSQL: one less
 
 PLAIN = """--
 -- PostgreSQL database dump
@@ -79,6 +82,39 @@ def test_dump_that_would_go_to_another_server_is_not_begun(embedded_driller: Dri
     report = embedded_driller.hold(dump(command))
     with pytest.raises(Breach, match=r"commands of psql in the backup: \\connect"):
         report.harmful()
+
+
+def test_name_of_a_database_that_is_an_address_leads_to_no_other_server(driller: Driller) -> None:
+    cluster = "PostgreSQL database cluster dump"
+    with short_folder("test") as folder, EmbeddedServer(folder, major=16, tcp=False) as other:
+        name = f"host={other.socket_dir} user=postgres"
+        assert len(name) < LONGEST_NAME
+        report = driller.hold(
+            f'-- {cluster}\n\n\\connect "{name}"\n\n'.encode() + dump("") + f"-- {cluster} complete\n".encode()
+        )
+        assert report.harmful() == []
+        assert report.archive is not None
+        assert [each.database for each in report.archive.dumps] == [name]
+        assert report.restored.rows == {"public.witness": 0}
+        # A client program that takes it for an address does get there.
+        argv = other.command("psql", "-X", "-Atc", "SELECT to_regclass('public.witness') IS NULL", "-d", name)
+        assert subprocess.run(argv, env={}, capture_output=True, text=True, check=True).stdout == "t\n"
+
+
+def test_what_a_function_of_the_dump_raises_is_not_put_on_record(embedded_driller: Driller) -> None:
+    raising = """
+CREATE FUNCTION public.sheet() RETURNS int LANGUAGE plpgsql AS $$ BEGIN
+    {} 'Patient Ana 12345678-9 has no sheet'; RETURN 1; END $$;
+SELECT public.sheet();
+"""
+    for how, told in (
+        ("RAISE EXCEPTION", "function of the dump sheet;"),
+        ("RAISE WARNING", "a warning of the server"),
+    ):
+        report = embedded_driller.hold(PLAIN.replace("{hostile}", "", 1).format(hostile=raising.format(how)).encode())
+        assert [told in each.text for each in report.complaints] == [True]
+        assert report.harmful() != []
+        assert "Ana" not in repr(report)
 
 
 STATEMENTS = {
