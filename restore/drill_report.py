@@ -22,7 +22,7 @@ from restore.migrations_inside import MigrationsInside
 from restore.parts import databases, dumped_rows, shown
 from restore.structure import Structure
 
-MOST_TABLES_NAMED = 20
+MOST_NAMED = 20
 AFTERWARDS = ("count", "examine", "dispose of the server")  # which no recovery needs
 USUAL = 7  # earlier drills that say what is usual
 DEPTHS = {"full": "everything", "data": "rows, without indexes, constraints and triggers: those are not tested"}
@@ -143,6 +143,8 @@ class DrillReport:
             for finding in self.archive.findings:
                 yield "found in it", finding, ""
         yield "depth", DEPTHS[self.depth], ""
+        if self.examined is not None:
+            yield from self.examined.facts()
         for proof in self.proven:
             yield "the judge was proven first", proof, ""
         yield "restored into", self.server or "nothing", ""
@@ -155,15 +157,16 @@ class DrillReport:
 
     def _unproven(self, archive: Archive) -> str:
         """What cannot be known of the content, or why it is proven."""
+        if not archive.unproven:
+            return "no: a recorded digest or its own checksums agree"
         if self.examined is not None and self.examined.recorded is not None:
             with suppress(Unverified):
                 if self.differences() == ():
-                    kinds = ", ".join(self.examined.not_compared)
-                    left = (
-                        f"{kinds} only, which this drill cannot restore whole" if kinds and archive.unproven else "no"
-                    )
+                    names = self.examined.not_proven()
+                    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+                    left = f"{', '.join(names[:MOST_NAMED])}{more} only" if names else "no"
                     return f"{left}: the figures that were recorded of all else agree"
-        return archive.unproven or "no: a recorded digest or its own checksums agree"
+        return archive.unproven
 
     def harmful(self) -> list[str]:
         """Everything that keeps the backup from being restored whole.
@@ -380,8 +383,8 @@ class DrillReport:
         names = sorted(self.restored.rows)
         near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.4)
         ordered = [*near, *(each for each in names if each not in near)]
-        more = f" and {len(ordered) - MOST_TABLES_NAMED} more" if len(ordered) > MOST_TABLES_NAMED else ""
-        return f"{', '.join(ordered[:MOST_TABLES_NAMED])}{more}" if ordered else "the restored tables: there is none"
+        more = f" and {len(ordered) - MOST_NAMED} more" if len(ordered) > MOST_NAMED else ""
+        return f"{', '.join(ordered[:MOST_NAMED])}{more}" if ordered else "the restored tables: there is none"
 
 
 def _shown(complaint: Complaint) -> str:

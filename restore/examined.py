@@ -72,11 +72,13 @@ class Examined:
         found = self.figures.figures
         if found is None:
             return (self.figures.fault,)
-        if isinstance(self.live_figures, Unverified):
-            raise self.live_figures.with_traceback(None)
         recorded = (
             differences(self.recorded.figures, found, without=self._not_compared_kinds()) if self.recorded else ()
         )
+        if isinstance(self.live_figures, Unverified):
+            if recorded:  # which is known, whatever the live database would have said
+                return recorded
+            raise self.live_figures.with_traceback(None)
         live = [
             f"{table}: another content than the live database's"
             for table, figures in self.live_figures.items()
@@ -112,21 +114,27 @@ class Examined:
         return (*self.not_compared, *(KINDS if ALL_DEFINITIONS in self.not_compared else ()))
 
 
-def examination(drill: Drill, path: Path, taken_at: datetime | None = None) -> Callable[[Sandbox], Examined]:
+def examination(
+    drill: Drill, path: Path, taken_at: datetime | None = None, *, newest: bool = True
+) -> Callable[[Sandbox], Examined]:
     """What looks at the restored databases as a drill declares.
 
     Args:
         drill: it.
         path: of the backup, beside which a manifest may lie.
         taken_at: when the backup was made; without it migrations are not compared.
+        newest: whether it can be compared with what the live database holds now.
     """
 
     def examine(sandbox: Sandbox) -> Examined:
         declared = drill.declared
         part = main_part(sandbox, declared.database)
         recorded = manifest_beside(path)
-        live = [qualified(schema or "public", table) for schema, _, table in _parts(declared.fingerprints)]
+        tables = (each.rpartition(".") for each in declared.fingerprints if newest)
+        live = [qualified(schema or "public", table) for schema, _, table in tables]
         wanted = None if recorded else live
+        if declared.smoke:
+            sandbox.analyze(part)
         full = declared.depth == "full"
         return Examined(
             structures={each.database: structure_of(sandbox, each, each.extensions) for each in sandbox.filled if full},
@@ -134,7 +142,7 @@ def examination(drill: Drill, path: Path, taken_at: datetime | None = None) -> C
                 newest for each in declared.fresh for newest in newest_rows(sandbox, part, (each,), drill.zone_of(each))
             ),
             smoke=smoke_answers(sandbox, part, declared.smoke),
-            live=_live_rows(drill),
+            live=_live_rows(drill) if newest else {},
             migrations=_migrations(drill, sandbox, part, taken_at),
             figures=restored_figures(sandbox, part, wanted) if recorded or live else None,
             recorded=recorded,
@@ -179,10 +187,6 @@ def main_part(sandbox: Sandbox, database: str | None) -> Contents:
             remedy=f'Name the one that counts: [[restore]] database = "{there[-1]}"',
         )
     return sandbox.filled[there.index(database)]
-
-
-def _parts(tables: tuple[str, ...]) -> list[tuple[str, str, str]]:
-    return [each.rpartition(".") for each in tables]
 
 
 def _live_rows(drill: Drill) -> Mapping[str, int] | Unverified:

@@ -85,7 +85,7 @@ class Holder:
                 path,
                 drill.declared,
                 swept=self._swept,
-                examine=examination(drill, path, taken_at),
+                examine=examination(drill, path, taken_at, newest=file == drill.backups.files()[-1]),
                 watch=self._asked.watch,
             )
         chosen = Chosen(how, taken_at, at, newest=file == drill.backups.files()[-1])

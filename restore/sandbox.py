@@ -19,6 +19,7 @@ DATABASE = "drill"  # where a dump goes that does not say how its database is ca
 ALWAYS_THERE = ("postgres", "template1")
 EMBEDDED_EXTENSIONS = ("plpgsql", "vector")  # whose code we know to come with the wheel
 EVENT_TRIGGERS = 17  # since then one can run as a session begins, and a superuser can do without them
+ANALYZING = 600.0  # seconds that learning about all tables may take
 SOON = 60.0  # seconds that a small statement may take
 # What PostgreSQL takes as a database's encoding; a dump in any other is converted to UTF8.
 ENCODINGS = re.compile(
@@ -171,6 +172,11 @@ class Sandbox:
             raise NoAnswerError("; ".join(each.text for each in found))
         # Whole lines; JSON has every line feed of a name escaped, and no other character ends a line.
         return [json.loads(line) for line in told.out.split("\n")[:-1]]
+
+    def analyze(self, part: Contents) -> None:
+        """Let the server know its tables, as it would in production: a declared query may join several of them."""
+        # What cannot be analysed is queried without.
+        self.sql("ANALYZE;", database=self.home(part), user=RESTORER, seconds=ANALYZING)
 
     @property
     def reader(self) -> str:
