@@ -88,6 +88,11 @@ def _swap(content: bytes, draw: Random) -> bytes:
     return content[:a] + content[c:d] + content[b:c] + content[a:b] + content[d:]
 
 
+def _append(content: bytes, _draw: Random) -> bytes:
+    """The same once more behind it, as where a job writes with >> into the file of the day before."""
+    return content + content
+
+
 def _block(content: bytes, draw: Random) -> tuple[int, int]:
     """Begin and end of a block of the file, small ones as likely as large ones."""
     begin = draw.randrange(len(content) + 1)
@@ -130,5 +135,12 @@ def _exchange(folder: Path, draw: Random) -> str:
     return f"{one.name} and {other.name}"
 
 
-DAMAGES: Mapping[str, Bytes] = {"cut": _cut, "flip": _flip, "drop": _drop, "swap": _swap, "duplicate": _duplicate}
+DAMAGES: Mapping[str, Bytes] = {
+    "cut": _cut,
+    "flip": _flip,
+    "drop": _drop,
+    "swap": _swap,
+    "duplicate": _duplicate,
+    "append another dump": _append,
+}
 OF_FILES: Mapping[str, Files] = {"remove": _remove, "empty": _empty, "exchange": _exchange}

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fixtures import manifest
+from fixtures import manifest, recording
 from fixtures.embedded import EmbeddedServer, binaries
 from fixtures.lab.dumps import dated_custom
 from fixtures.short_folder import short_folder
@@ -29,6 +29,7 @@ SIZE, TIME, SUM, USTAR = slice(124, 136), slice(136, 148), slice(148, 156), slic
 WRITTEN_AT = datetime(2026, 11, 22, 3, tzinfo=UTC)
 ROLES = ("mira_user", "Lectura")
 DATABASE = "source"
+LINES = 40  # in each of several streams
 WITH_MANIFEST = "recorded.dump"
 MANIFEST = f"{WITH_MANIFEST}{manifest.SUFFIX}"
 SOURCE = r"""
@@ -112,6 +113,13 @@ def _zstd(*, checked: bool) -> Wrap:
     return wrapped
 
 
+def _pieces(content: bytes) -> bytes:
+    """As gzip that works in parallel writes it: several streams, each with a checksum of its own, begun at a line."""
+    lines = content.splitlines(keepends=True)
+    pieces = (b"".join(lines[begin : begin + LINES]) for begin in range(0, len(lines), LINES))
+    return b"".join(gzip.compress(each, mtime=0) for each in pieces)
+
+
 def _lz4(*, checked: bool) -> Wrap:
     def wrapped(content: bytes) -> bytes:
         import lz4.frame
@@ -153,6 +161,7 @@ KINDS: Mapping[str, Kind] = {
     "plain.sql.xz": Kind(WHEEL, PLAIN, lzma.compress),
     "plain-unchecked.sql.xz": Kind(WHEEL, PLAIN, lambda content: lzma.compress(content, check=lzma.CHECK_NONE)),
     "plain.sql.bz2": Kind(WHEEL, PLAIN, bz2.compress),
+    "pieces.sql.gz": Kind(WHEEL, PLAIN, _pieces),
 }
 
 
@@ -171,7 +180,7 @@ def make(folder: Path) -> Sequence[Path]:
             _dump(server, kind, folder / name)
         database = f"host={server.socket_dir} user={server.superuser} dbname={DATABASE}"
         dump = (str(programs_of(WHEEL) / "pg_dump"), "-Fc", "-f", str(folder / WITH_MANIFEST))
-        if manifest.main(["--database", database, "--", *dump]):
+        if recording.main(["--database", database, "--", *dump]):
             raise RuntimeError("no manifest was made")
     return [folder / name for name in KINDS]
 

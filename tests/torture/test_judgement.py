@@ -42,12 +42,13 @@ def content(path: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("whole", [TEXT, BINARY])
 def test_each_damage_is_what_it_is_called(whole: bytes) -> None:
     for draw in draws():
-        cut, flipped, dropped, swapped, doubled = (DAMAGES[name](whole, draw) for name in DAMAGES)
+        cut, flipped, dropped, swapped, doubled, appended = (DAMAGES[name](whole, draw) for name in DAMAGES)
         assert whole.startswith(cut)
         assert len(flipped) == len(whole)
         assert sum(one != other for one, other in zip(flipped, whole, strict=True)) <= MOST_FLIPS
         assert len(dropped) < len(whole) < len(doubled)
         assert Counter(swapped) == Counter(whole)
+        assert appended == 2 * whole
         begin = next(
             (at for at, (one, other) in enumerate(zip(dropped, whole, strict=False)) if one != other), len(dropped)
         )

@@ -144,20 +144,27 @@ def _of_nocobase(content: bytes) -> bytes:
 def _of_zstd(content: bytes) -> bytes:
     import zstandard
 
-    frame = zstandard.ZstdDecompressor().decompressobj()
-    try:
-        text = frame.decompress(content)
-    except zstandard.ZstdError:
-        raise ValueError("damaged") from None
-    if not frame.eof:
-        raise EOFError
+    text = b""
+    while content:
+        frame = zstandard.ZstdDecompressor().decompressobj()
+        try:
+            text += frame.decompress(content)
+        except zstandard.ZstdError:
+            raise ValueError("damaged") from None
+        if not frame.eof:
+            raise EOFError
+        content = frame.unused_data
     return text
 
 
 def _of_lz4(content: bytes) -> bytes:
     import lz4.frame
 
-    return bytes(lz4.frame.decompress(content))
+    text = b""
+    while content:
+        inside, read = lz4.frame.decompress(content, return_bytes_read=True)
+        text, content = text + inside, content[read:]
+    return text
 
 
 # What the libraries raise of damage: a zip's with another method or a password, too.
