@@ -106,8 +106,10 @@ def _of_context(chosen: str) -> dict[str, str]:
             remedy = f"See docker context ls, or set DOCKER_HOST; {REMEDY}"
             raise Unverified(what, came_back=f"no address for the Docker context {chosen}", remedy=remedy)
         at = {"DOCKER_HOST": context.Host}
-        if (tls := context.TLSConfig) is not None:
-            at["DOCKER_CERT_PATH"] = str(Path(tls.ca_cert or tls.cert[0]).parent)
+        tls = context.TLSConfig
+        held = next(filter(None, [tls.ca_cert, *(tls.cert or ())]), None) if tls else None  # side by side in a folder
+        if held is not None:
+            at["DOCKER_CERT_PATH"] = str(Path(held).parent)
             at["DOCKER_TLS_VERIFY"] = "1" if tls.verify else ""
     return at
 

@@ -189,6 +189,13 @@ def test_lease_names_the_engine_of_the_context_that_is_chosen(temporary: Path, m
     with Lease(container=True) as lease:
         engine = described(temporary, lease)["engine"]
         assert engine == {"DOCKER_CONTEXT": "default", "DOCKER_HOST": host}
+    held = temporary / "contexts" / "tls" / about.name / "docker"
+    held.mkdir(parents=True)
+    for name in ("ca.pem", "cert.pem", "key.pem"):
+        (held / name).touch()
+    with Lease(container=True) as lease:
+        tls = {"DOCKER_CERT_PATH": str(held), "DOCKER_TLS_VERIFY": "1"}
+        assert described(temporary, lease)["engine"] == {"DOCKER_CONTEXT": "default", "DOCKER_HOST": host, **tls}
 
 
 def test_lease_that_there_is_no_room_for_is_refused_and_leaves_nothing(
