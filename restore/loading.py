@@ -8,7 +8,7 @@ from typing import Literal
 
 from fixtures.archive import Archive
 from fixtures.measure.dump import Contents
-from fixtures.measure.restore_messages import Complaint, Harm, complaints
+from fixtures.measure.restore_messages import Complaint, Harm, complaints, ignored
 from reports.requirement import Unverified
 from restore.sandbox import RESTORER, Sandbox
 from restore.server import Finished, restriction_key
@@ -95,15 +95,23 @@ def _with_psql(sandbox: Sandbox, part: Contents, path: str, seconds: float) -> F
 
 def _told(sandbox: Sandbox, finished: Finished, seconds: float) -> tuple[Complaint, ...]:
     found = complaints(finished.err, superuser=sandbox.server.holds_superuser)
-    return tuple(chain(found, _beyond_messages(finished, seconds, told=bool(found))))
+    return tuple(chain(found, beyond_messages(finished, seconds, told=sum(each.count for each in found))))
 
 
-def _beyond_messages(finished: Finished, seconds: float, *, told: bool) -> Iterator[Complaint]:
-    """What else went wrong, besides what was complained of."""
+def beyond_messages(finished: Finished, seconds: float, *, told: int) -> Iterator[Complaint]:
+    """What else went wrong, besides what was complained of.
+
+    Args:
+        finished: how the program ended.
+        seconds: that it was given.
+        told: how many errors it told of.
+    """
     if finished.timed_out:
         yield Complaint(Harm.HARMFUL, f"given up after the time limit of {seconds:.0f} s", 1)
     elif finished.code and not (told and finished.code in TOLD):
         yield Complaint(Harm.HARMFUL, f"the restore ended with code {finished.code}, which no message explains", 1)
+    if (counted := ignored(finished.err)) is not None and counted > told:
+        yield Complaint(Harm.HARMFUL, f"pg_restore counted {counted} errors, and told of {told}", 1)
     if finished.cut:
         yield Complaint(Harm.HARMFUL, "more messages than can be looked at", 1)
 
