@@ -45,7 +45,7 @@ DAMAGE: Mapping[str, str] = {
     "table of contents": "table of contents|ends before its last entry|list .* of large objects",
     "pg_restore": "pg_restore",
     "format": "^(format|kind|version|members) of",
-    "data blocks": "^(content|tables|rows|commands)",
+    "data blocks": "^(content|dumps|tables|rows|commands)",
 }
 
 
