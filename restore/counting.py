@@ -8,6 +8,7 @@ from typing import Any
 
 from fixtures.measure.dump import Contents
 from fixtures.measure.dump_statements import qualified
+from restore.questions import legible
 from restore.sandbox import NoAnswerError, Sandbox, identifier
 
 COUNTING = 3600.0  # seconds that counting all tables may take
@@ -95,5 +96,4 @@ def _shares(sizes: Sequence[int], workers: int) -> list[list[int]]:
 
 def _shown(sandbox: Sandbox, part: Contents, schema: str, table: str) -> str:
     """A table's name, the bytes of it that are no text spelt out as in the dump's (see `dump_statements.decoded`)."""
-    name = qualified(schema, table).encode(errors="surrogateescape").decode(errors="backslashreplace")
-    return sandbox.shown(part, name)
+    return sandbox.shown(part, legible(qualified(schema, table)))

@@ -130,39 +130,39 @@ def missing_extensions(sandbox: Sandbox, archive: Archive, *, embedded: bool) ->
     )
 
 
+# What came back and what to do, for errors that tell about the server; whatever followed one follows from it.
+HINDRANCES = {
+    Harm.ROOM: (
+        "{server} had no room: {text}",
+        "Make room where TMPDIR leads, or where the Docker engine keeps its containers",
+    ),
+    Harm.GONE: (
+        "{server} was gone, or out of memory, in the middle: {text}",
+        "Hold the drill again; if it comes back, the dump needs more memory than the sandbox has",
+    ),
+    Harm.RESTRICTION: (
+        "psql in {server} is too old to be restricted ({text})",
+        "Name an image with PostgreSQL 18, 17.6, 16.10, 15.14, 14.19, 13.22 or newer",
+    ),
+    Harm.REFUSED: (
+        "{server} lets no superuser in, and the dump needs one: {text}",
+        'Restore in a container: server = "container"',
+    ),
+    Harm.EXTENSION: (
+        "{text}, in {server}",
+        'Name an image that has it: images = {{ {major} = "IMAGE" }}',
+    ),
+}
+
+
 def hindrance(found: tuple[Complaint, ...], sandbox: Sandbox, archive: Archive) -> Unverified | None:
     """Why the errors of a restore do not tell about the backup, but about the server; None when they do."""
     by_harm = {each.harm: each for each in reversed(found)}
-    what, server = f"restoring {archive.path.name}", sandbox.server.description
-    # Whatever went wrong after one of these follows from it.
-    if (full := by_harm.get(Harm.ROOM)) is not None:
-        return Unverified(
-            what,
-            came_back=f"{server} had no room: {full.text}",
-            remedy="Make room where TMPDIR leads, or where the Docker engine keeps its containers",
-        )
-    if (gone := by_harm.get(Harm.GONE)) is not None:
-        return Unverified(
-            what,
-            came_back=f"{server} was gone, or out of memory, in the middle: {gone.text}",
-            remedy="Hold the drill again; if it comes back, the dump needs more memory than the sandbox has",
-        )
-    if (unknown := by_harm.get(Harm.RESTRICTION)) is not None:
-        return Unverified(
-            what,
-            came_back=f"psql in {server} is too old to be restricted ({unknown.text})",
-            remedy="Name an image with PostgreSQL 18, 17.6, 16.10, 15.14, 14.19, 13.22 or newer",
-        )
-    if (refused := by_harm.get(Harm.REFUSED)) is not None:
-        return Unverified(
-            what,
-            came_back=f"{server} lets no superuser in, and the dump needs one: {refused.text}",
-            remedy='Restore in a container: server = "container"',
-        )
-    if (missing := by_harm.get(Harm.EXTENSION)) is not None:
-        return Unverified(
-            what,
-            came_back=f"{missing.text}, in {server}",
-            remedy=f'Name an image that has it: images = {{ {archive.major} = "IMAGE" }}',
-        )
+    for harm, (came_back, remedy) in HINDRANCES.items():
+        if (told := by_harm.get(harm)) is not None:
+            return Unverified(
+                f"restoring {archive.path.name}",
+                came_back=came_back.format(server=sandbox.server.description, text=told.text),
+                remedy=remedy.format(major=archive.major),
+            )
     return None
