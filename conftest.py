@@ -2,10 +2,18 @@
 
 import argparse
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
+
+if TYPE_CHECKING:
+    from fixtures.clock import Clock
+    from fixtures.system import System
+    from reports.ledger import LedgerKeeper
 
 HOUSE = Path(__file__).parent
 
@@ -77,11 +85,42 @@ def pytest_configure(config: pytest.Config) -> None:
     keeper = None if hasattr(config, "workerinput") or config.option.collectonly else LedgerKeeper()
     if keeper is not None:
         plugins |= {"ledger": keeper, "table": ClosingTable(keeper)}
+        plugins["history"] = _history_keeper(config, keeper, systems, {name: files[name] for name in systems}, clock)
     if config.getoption("allure_report_dir", None) and not config.option.collectonly:
         ledger = keeper.ledger if keeper is not None else None
         plugins["allure"] = AllureRecord(systems, files=[files[name] for name in systems], redact=redact, ledger=ledger)
     for name, plugin in plugins.items():
         config.pluginmanager.register(plugin, f"constancia-{name}")
+
+
+def _history_keeper(
+    config: pytest.Config,
+    ledger: "LedgerKeeper",
+    systems: "Mapping[str, System]",
+    files: "Mapping[str, Path]",
+    clock: "Clock",
+) -> object:
+    from reports.history.address import vantage_point
+    from reports.history.kept import Run, SystemRun, milliseconds
+    from reports.history.store import History
+    from reports.keeping import HistoryKeeper
+    from reports.requirement import Unverified
+    from reports.surroundings import digest_of, version
+
+    try:
+        history = History()
+    except Unverified as fault:
+        raise pytest.UsageError(str(fault)) from None
+    run = Run(
+        uuid=uuid4().hex,
+        vantage=vantage_point(),
+        began=milliseconds(clock.now()),
+        suite=version(),
+        gate=config.option.gate or "",
+        scheduled=False,
+        systems={name: SystemRun(each.system.environment, digest_of(files[name])) for name, each in systems.items()},
+    )
+    return HistoryKeeper(history, ledger=ledger, run=run, now=clock.now)
 
 
 def _refuse_a_record_inside_a_file(config: pytest.Config) -> None:

@@ -33,6 +33,9 @@ class Result:
         outcome: one of Outcome.
         measurements: in the order taken.
         message: what a person must know, redacted; empty when passed.
+        every: how often it is due, in seconds; 0 of a lost one.
+        paged: whether people are alerted to a breach.
+        at: when it was judged, in ms since 1970; None of a lost one.
     """
 
     requirement: str
@@ -42,6 +45,9 @@ class Result:
     outcome: Outcome
     measurements: tuple[Measurement, ...] = ()
     message: str = ""
+    every: float = 0
+    paged: bool = True
+    at: int | None = None
 
     def as_text(self) -> str:
         """The result as JSON."""
@@ -99,6 +105,8 @@ class Ledger:
             Outcome.UNVERIFIED,
             (Measurement("result", why),),
             message,
+            twin.every,
+            twin.paged,
         )
 
     def exit_status(self, pytest_status: int) -> int:

@@ -67,6 +67,7 @@ class Requirement:
     severity: Severity
     every: timedelta
     gates: frozenset[str]
+    paged: bool = True
 
     @property
     def family(self) -> str:
@@ -74,7 +75,9 @@ class Requirement:
         return self.id.rpartition("-")[0]
 
 
-def requirement(requirement_id: str, *, severity: str, every: str, gate: Gate | None = None) -> pytest.MarkDecorator:
+def requirement(
+    requirement_id: str, *, severity: str, every: str, gate: Gate | None = None, paged: bool = True
+) -> pytest.MarkDecorator:
     """Mark a check as the one that verifies a row of the catalogue.
 
     Args:
@@ -82,6 +85,7 @@ def requirement(requirement_id: str, *, severity: str, every: str, gate: Gate | 
         severity: "P1" to "P4".
         every: how often it is due, such as "1h".
         gate: whether it judges a deployment "before" it, "after" it, or "both"; none by default.
+        paged: whether people are alerted to a breach; what only sums up others is for reports.
 
     Raises:
         ValueError: when one of these is not as described.
@@ -90,7 +94,7 @@ def requirement(requirement_id: str, *, severity: str, every: str, gate: Gate | 
     if family not in FAMILIES or not number.isdecimal():
         raise ValueError(f"requirement id {requirement_id!r}: expected FAMILY-NUMBER with one of {', '.join(FAMILIES)}")
     gates = frozenset({"before", "after"} if gate == "both" else {gate} if gate else ())
-    return pytest.mark.requirement(Requirement(requirement_id, Severity(severity), parse_duration(every), gates))
+    return pytest.mark.requirement(Requirement(requirement_id, Severity(severity), parse_duration(every), gates, paged))
 
 
 def requirement_of(item: pytest.Item) -> Requirement:

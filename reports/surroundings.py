@@ -58,8 +58,8 @@ def environment(
         now: the time that the run was told it is; None where it went by the machine's clock.
         verdict: as `verdict` says it.
     """
-    about = {"verdict": verdict, SYSTEMS: " · ".join(titles), "constancia": _version()}
-    about |= {path.name: f"sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in files}
+    about = {"verdict": verdict, SYSTEMS: " · ".join(titles), "constancia": version()}
+    about |= {path.name: f"sha256 {digest_of(path)}" for path in files}
     return about | {
         "gate": f"{gate} a deployment" if gate else "none",
         "clock": f"moved to {now.isoformat()}" if now else "the machine's own",
@@ -131,6 +131,12 @@ def _ascii(text: str) -> str:
     return json.dumps(" ".join(text.split()))[1:-1]
 
 
-def _version() -> str:
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def version() -> str:
+    """The suite's version."""
     pyproject = Path(__file__).parents[1] / "pyproject.toml"
     return str(tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]["version"])

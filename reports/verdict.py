@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from reports.history.kept import milliseconds
 from reports.ledger import PROPERTY, Result
 from reports.redaction import Redactor
 from reports.requirement import (
@@ -269,7 +270,18 @@ class Judge:
         title = _title(item)
         message = f"{outcome.upper()} {row.id} ({row.severity}) {target}\n  {title}\n{said}" if said else ""
         measurements = tuple(map(self._clean, self._evidence(item).measurements))
-        return Result(row.id, row.severity, target, title, outcome, measurements, self._redact(message))
+        return Result(
+            row.id,
+            row.severity,
+            target,
+            title,
+            outcome,
+            measurements,
+            self._redact(message),
+            row.every.total_seconds(),
+            row.paged,
+            milliseconds(self._now()),
+        )
 
     def _clean(self, measurement: Measurement) -> Measurement:
         """The measurement without secrets, each of its texts on one line."""

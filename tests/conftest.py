@@ -163,6 +163,7 @@ class OperatorsFolder:
         self.folder = folder
         self.systems = folder / "systems"
         self.checks = folder / "my_checks"
+        self.history = f"sqlite:///{folder / 'history.db'}"
         self.systems.mkdir()
         self.checks.mkdir()
         self.system("shop")
@@ -197,7 +198,7 @@ class OperatorsFolder:
         ended = subprocess.run(
             command,
             cwd=HOUSE,
-            env={**kept, "COLUMNS": "200", **(environment or {})},
+            env={**kept, "COLUMNS": "200", "CONSTANCIA_HISTORY": self.history, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

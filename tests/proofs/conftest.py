@@ -132,7 +132,9 @@ class Suite:
     def _variables(self) -> dict[str, str]:
         """The lab's variables, and of this process's own what pytest and xdist do not tell their children."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
-        return {**kept, **self.environment, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "TMPDIR": str(self.temporary)}
+        history = {"CONSTANCIA_HISTORY": f"sqlite:///{self.folder / 'history.db'}", "CONSTANCIA_VANTAGE": "lab"}
+        ours = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "TMPDIR": str(self.temporary)}
+        return {**kept, **self.environment, **history, **ours}
 
 
 def _run_apart(

@@ -1,0 +1,61 @@
+"""Where the history is: known without loading what reads it, because a run with nothing due loads nothing."""
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from reports.requirement import Unverified
+
+VARIABLE = "CONSTANCIA_HISTORY"
+SPOOL_VARIABLE = "CONSTANCIA_SPOOL"
+VANTAGE_VARIABLE = "CONSTANCIA_VANTAGE"
+_HOUSE = Path(__file__).parents[2]
+_SQLITE = "sqlite:///"
+_POSTGRESQL = "postgresql+psycopg://"
+
+
+@dataclass(frozen=True)
+class Address:
+    """A store, and where what it could not take yet is spooled.
+
+    Attributes:
+        url: as SQLAlchemy takes it; it may hold a password.
+        spool: the folder of the spool.
+    """
+
+    url: str
+    spool: Path
+
+    @property
+    def file(self) -> Path | None:
+        """The file of a SQLite store; None of a PostgreSQL one."""
+        return Path(self.url.removeprefix(_SQLITE)) if self.url.startswith(_SQLITE) else None
+
+    @property
+    def shown(self) -> str:
+        """The address without an account or a password."""
+        return str(self.file or f"postgresql://{self.url.rpartition('@')[2].removeprefix(_POSTGRESQL)}")
+
+
+def address_in(variables: Mapping[str, str] = os.environ) -> Address:
+    """Where the environment says that the history is; by default a SQLite file in history/ of this house.
+
+    Raises:
+        Unverified: when it names neither a SQLite file nor a PostgreSQL.
+    """
+    url = variables.get(VARIABLE) or f"{_SQLITE}{_HOUSE / 'history' / 'constancia.db'}"
+    if not url.startswith((_SQLITE, _POSTGRESQL)) or url == _SQLITE:
+        raise Unverified(
+            f"reading the variable {VARIABLE}",
+            came_back="neither a SQLite file nor a PostgreSQL",
+            remedy=f'Write "{_SQLITE}/var/lib/constancia/history.db" or "{_POSTGRESQL}role:password@host/name"',
+        )
+    beside = Path(url.removeprefix(_SQLITE)).parent if url.startswith(_SQLITE) else _HOUSE / "history"
+    return Address(url, Path(variables.get(SPOOL_VARIABLE) or beside / "spool"))
+
+
+def vantage_point(variables: Mapping[str, str] = os.environ) -> str:
+    """From where this run looks: what the environment says, or this machine's name."""
+    return variables.get(VANTAGE_VARIABLE) or socket.gethostname()

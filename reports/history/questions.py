@@ -1,0 +1,82 @@
+"""What is asked of the history."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reports.history.kept import Kept, measurements_in
+from reports.history.tables import CODES, OUTCOMES, detail, result, run, series
+from reports.requirement import Outcome
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+@dataclass(frozen=True)
+class Series:
+    """What results are of.
+
+    Attributes:
+        system: its name.
+        environment: which deployment of it.
+        requirement: the id.
+        target: without the system's name.
+        vantage: from where it is seen.
+    """
+
+    system: str
+    environment: str
+    requirement: str
+    target: str
+    vantage: str
+
+
+def last(
+    opened: "Connection", of: Series, *, count: int, since: int | None = None, outcomes: Sequence[Outcome] = ()
+) -> Sequence[Kept]:
+    """The newest results of a series, the newest first; none from before `since` (ms)."""
+    from sqlalchemy import and_, select
+
+    same = and_(detail.c.series == result.c.series, detail.c.at == result.c.at, detail.c.run == result.c.run)
+    asked = (
+        select(
+            series,
+            result.c.at,
+            result.c.outcome,
+            result.c.observed,
+            result.c.bound,
+            detail.c.message,
+            detail.c.measurements,
+            run.c.uuid,
+        )
+        .select_from(result.join(series, series.c.id == result.c.series).join(run, run.c.id == result.c.run))
+        .join(detail, same, isouter=True)
+        .where(*(getattr(series.c, name) == value for name, value in vars(of).items()))
+        .order_by(result.c.at.desc(), result.c.run.desc())
+        .limit(count)
+    )
+    if since is not None:
+        asked = asked.where(result.c.at >= since)
+    if outcomes:
+        asked = asked.where(result.c.outcome.in_([CODES[each] for each in outcomes]))
+    return [
+        Kept(
+            system=row.system,
+            requirement=row.requirement,
+            target=row.target,
+            severity=row.severity,
+            title=row.title,
+            every=row.every,
+            at=row.at,
+            outcome=OUTCOMES[row.outcome],
+            message=row.message or "",
+            measurements=measurements_in(row.measurements) if row.measurements else (),
+            observed=row.observed,
+            bound=row.bound,
+            what=row.what,
+            unit=row.unit,
+            vantage=row.vantage,
+            run=row.uuid,
+        )
+        for row in opened.execute(asked)
+    ]

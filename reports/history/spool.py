@@ -1,0 +1,149 @@
+"""The spool: where each run writes its results as they come, before the store has them.
+
+A run that is killed leaves its file, and so does one whose store is down or full; the next run of anything takes it in.
+The file is locked while its run lives, and removed once the store has put all of it on record.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+from reports.history.kept import Kept, Run
+from reports.history.store import History
+from reports.requirement import Outcome, Unverified
+
+_MODE = 0o600
+_ENDING = ".jsonl"
+_UNREADABLE = ".unreadable"
+# What a later line on the same result may not cover up.
+_GRAVITY = (Outcome.NOT_APPLICABLE, Outcome.PASSED, Outcome.WAIVED, Outcome.UNVERIFIED, Outcome.BREACHED)
+
+
+class Spooled:
+    """The file of a run that is going on; a context manager.
+
+    Args:
+        folder: of the spool; made where it is not there.
+        run: that is going on.
+
+    Raises:
+        Unverified: on entering, when the file cannot be made.
+    """
+
+    def __init__(self, folder: Path, run: Run) -> None:
+        self._folder = folder
+        self._run = run
+        # By time first: what is taken in later is taken in in order.
+        self.path = folder / f"{run.began:015}-{run.uuid}{_ENDING}"
+        self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            unnamed = self.path.with_suffix(".new")
+            self._descriptor = os.open(unnamed, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            self._write({"run": self._run.as_document()})
+            # Named only now that it is locked, lest another run takes it in.
+            unnamed.rename(self.path)
+        except OSError as error:
+            raise self._unwritable(error) from None
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        os.close(self._descriptor)
+
+    def add(self, result: Kept) -> None:
+        """Write a result down.
+
+        Raises:
+            Unverified: when it cannot be written.
+        """
+        self._add({"result": result.as_document()})
+
+    def end(self, at: int, exit_code: int) -> None:
+        """Write down that the run ended.
+
+        Args:
+            at: in ms since 1970.
+            exit_code: of the process.
+
+        Raises:
+            Unverified: when it cannot be written.
+        """
+        self._add({"ended": at, "exit_code": exit_code})
+
+    def _add(self, document: Mapping[str, Any]) -> None:
+        try:
+            self._write(document)
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def _write(self, document: Mapping[str, Any]) -> None:
+        line = f"{json.dumps(document)}\n".encode()
+        if os.write(self._descriptor, line) != len(line):
+            # Its own last line is then no JSON, which whoever reads it expects of a run that was killed.
+            raise OSError("the disk took a part of it only")
+
+    def _unwritable(self, error: OSError) -> Unverified:
+        return Unverified(
+            f"writing results down in {self._folder}",
+            came_back=error.strerror or str(error),
+            remedy="Let the account of this run write there, or name another folder in CONSTANCIA_SPOOL",
+        )
+
+
+def take_in(history: History) -> Iterator[tuple[Run, tuple[Kept, ...]]]:
+    """Put on record what is spooled, the oldest run first, but for runs that are still going on.
+
+    Yields:
+        Each run with its results once it is on record.
+
+    Raises:
+        Unverified: when the store cannot take it, or the spool cannot be read; what is left then stays.
+    """
+    try:
+        files = sorted(history.address.spool.glob(f"*{_ENDING}"))
+    except OSError as error:
+        raise _unreadable(history.address.spool, error.strerror or type(error).__name__) from None
+    for path in files:
+        with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not path.exists():  # another run took it in meanwhile
+                continue
+            try:
+                run, results = _read(file.read())
+            except (ValueError, TypeError, KeyError, AttributeError):
+                path.rename(path.with_suffix(_UNREADABLE))
+                raise _unreadable(path.with_suffix(_UNREADABLE), "it holds what no run wrote") from None
+            history.record(run, results)
+            path.unlink()
+            yield run, results
+
+
+def _read(content: bytes) -> tuple[Run, tuple[Kept, ...]]:
+    """The run that a file is of, and its results, of several on one target the gravest."""
+    lines = content.split(b"\n")
+    # The last one was not written to its end: its process was killed then, or the disk was full.
+    documents = [json.loads(line) for line in lines[:-1]]
+    run = Run.from_document(documents[0]["run"])
+    results: dict[tuple[str, str, str], Kept] = {}
+    for document in documents[1:]:
+        if "result" not in document:
+            run = replace(run, ended=int(document["ended"]), exit_code=int(document["exit_code"]))
+            continue
+        new = Kept.from_document(document["result"])
+        known = results.get((new.system, new.requirement, new.target))
+        if known is None or _GRAVITY.index(new.outcome) > _GRAVITY.index(known.outcome):
+            results[new.system, new.requirement, new.target] = new
+    return run, tuple(results.values())
+
+
+def _unreadable(path: Path, came_back: str) -> Unverified:
+    remedy = "What else is spooled is taken in by the next run; look at this one by hand, and remove it"
+    return Unverified(f"taking in spooled results of {path}", came_back=came_back, remedy=remedy)
