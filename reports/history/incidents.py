@@ -154,11 +154,13 @@ def one(opened: "Connection", number: int) -> Incident | None:
 
 def last_recovered(opened: "Connection", like: Incident) -> Incident | None:
     """The incident of the same kind, system, environment, requirement and target that recovered last."""
+    from sqlalchemy import select
+
     same = ("system", "environment", "requirement", "target", "kind")
-    found = _found(
-        opened, *(incident.c[name] == getattr(like, name) for name in same), incident.c.recovered.is_not(None)
-    )
-    return max(found, key=lambda each: each.recovered or 0, default=None)
+    conditions = [incident.c[name] == getattr(like, name) for name in same]
+    asked = select(incident).where(*conditions, incident.c.recovered.is_not(None))
+    row = opened.execute(asked.order_by(incident.c.recovered.desc()).limit(1)).first()
+    return None if row is None else _read(row)
 
 
 def timeline(opened: "Connection", number: int) -> Sequence[Event]:
