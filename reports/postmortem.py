@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from fixtures.measure.postmortem import file_name
 from reports.headlines import headline
 from reports.history.kept import milliseconds, moment
 from reports.history.store import History
@@ -103,14 +104,9 @@ def gathered(opened: "Connection", incident: "Incident", now: datetime) -> Facts
     )
 
 
-def file_name(incident: "Incident", zone: ZoneInfo) -> str:
-    """What its file is called: "2026-11-21-incident-12.md", by the day it began on."""
-    return f"{moment(incident.began).astimezone(zone):%Y-%m-%d}-incident-{incident.number}.md"
-
-
-def asked_for(incident: "Incident") -> bool:
-    """Whether an incident needs a post-mortem: a P1 that breached something, and was not of another one's making."""
-    return incident.severity == "P1" and incident.kind == "breached" and incident.leader is None
+def path_of(incident: "Incident", *, folder: Path, zone: ZoneInfo) -> Path:
+    """Where the post-mortem of an incident lies."""
+    return folder / file_name(incident.number, moment(incident.began).astimezone(zone).date())
 
 
 def write_drafts(
@@ -128,8 +124,8 @@ def write_drafts(
 
     written = []
     for each in changes:
-        path = folder / file_name(each.incident, about.zone)
-        if each.kind != "recovered" or not asked_for(each.incident) or path.exists():
+        path = path_of(each.incident, folder=folder, zone=about.zone)
+        if each.kind != "recovered" or not each.incident.needs_postmortem or path.exists():
             continue
         with history.reading() as opened:
             facts = gathered(opened, each.incident, now)
@@ -231,7 +227,7 @@ class _Draft:
         for told in self._facts.told:
             how = words("Team notified by {channel}", channel=told.channel)
             failed = words("Not notified by {channel}: {outcome}", channel=told.channel, outcome=_line(told.outcome))
-            yield told.at, how if told.outcome == "accepted" else failed
+            yield told.at, how if told.delivered else failed
 
     def _said(self, of: "Incident", event: "Event") -> str | None:
         words = self._words

@@ -18,6 +18,8 @@ EventKind = Literal[
 ]
 # Of all suites, for PostgreSQL's advisory locks: one of them follows the incidents of a system, the others wait.
 _LOCK = 601_944_721
+# The outcome of a message that went out.
+ACCEPTED = "accepted"
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,11 @@ class Incident:
         """Whether somebody acknowledged it, but after its deadline."""
         return self.acknowledged is not None and self.acknowledged > self.deadline
 
+    @property
+    def needs_postmortem(self) -> bool:
+        """Whether it needs one: a P1 that something was breached in, and that was not of another one's making."""
+        return self.severity == "P1" and self.kind == "breached" and self.leader is None
+
 
 @dataclass(frozen=True)
 class Event:
@@ -115,6 +122,11 @@ class Told:
     kind: str
     outcome: str
     subject: str
+
+    @property
+    def delivered(self) -> bool:
+        """Whether it went out."""
+        return self.outcome == ACCEPTED
 
 
 def hold_still(opened: "Connection", system: str) -> None:
