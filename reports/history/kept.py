@@ -9,7 +9,7 @@ from typing import Any
 from reports.requirement import Measurement, Outcome
 
 # What is due more often than this keeps its figure alone when it passes: it says the same all day.
-SELDOM = timedelta(hours=1)
+_SELDOM = timedelta(hours=1) // timedelta(milliseconds=1)
 
 
 def moment(at: int) -> datetime:
@@ -124,7 +124,7 @@ class Kept:
     @property
     def detailed(self) -> bool:
         """Whether all that it says is kept, and not only its figure."""
-        return self.outcome is not Outcome.PASSED or self.every >= SELDOM / timedelta(milliseconds=1)
+        return self.outcome is not Outcome.PASSED or self.every >= _SELDOM
 
     def as_document(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -113,7 +113,10 @@ class History:
 
         try:
             engine = self._engine()
-            with engine.connect().execution_options(**{_WRITES: writes}) as opened, opened.begin():
+            options: dict[str, Any] = {_WRITES: writes}
+            if not writes and self.address.file is None:
+                options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+            with engine.connect().execution_options(**options) as opened, opened.begin():
                 yield opened
         except (SQLAlchemyError, OSError) as error:
             raise self._unusable(what, error) from None

@@ -62,6 +62,8 @@ series = Table(
     Column("every", BigInteger, nullable=False),
     Column("what", Text, nullable=False),
     Column("unit", Text, nullable=False),
+    # Until when its hours are rolled up, in ms; at first the hour of its first result.
+    Column("rolled", BigInteger, nullable=False),
     UniqueConstraint("system", "environment", "requirement", "target", "vantage"),
 )
 
@@ -125,10 +127,21 @@ hour = Table(
     Column("figure_sum", Float),
     Column("figure_least", Float),
     Column("figure_most", Float),
+    # Its results are gone: it cannot be made anew.
+    Column("pruned", Boolean, nullable=False),
     sqlite_with_rowid=False,
 )
 
-# Marks: until when the hours are rolled up ("rolled"), and until when raw results were pruned ("pruned"), in ms.
+# Hours that results came into when they were rolled up already; the next run makes them anew.
+late = Table(
+    "late",
+    metadata,
+    Column("series", Integer, primary_key=True, autoincrement=False),
+    Column("hour", Integer, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+# Marks: until when raw results were pruned ("pruned"), in ms.
 mark = Table(
     "mark",
     metadata,
@@ -141,7 +154,10 @@ plan = Table(
     "plan",
     metadata,
     Column("system", Text, primary_key=True),
+    Column("environment", Text, primary_key=True),
     Column("vantage", Text, primary_key=True),
+    # What was asked to be collected: "checks", "restore", or a part of them.
+    Column("selection", Text, primary_key=True),
     # Of all that it depends on: system file, checks, suite.
     Column("digest", Text, nullable=False),
     Column("document", Text, nullable=False),
@@ -152,6 +168,7 @@ claim = Table(
     "claim",
     metadata,
     Column("system", Text, primary_key=True),
+    Column("environment", Text, primary_key=True),
     Column("vantage", Text, primary_key=True),
     Column("requirement", Text, primary_key=True),
     Column("target", Text, primary_key=True),
@@ -233,4 +250,25 @@ message_incident = Table(
     metadata,
     Column("message", _Id, ForeignKey("message.id"), primary_key=True, autoincrement=False),
     Column("incident", _Id, ForeignKey("incident.id"), primary_key=True, autoincrement=False, index=True),
+)
+
+# What a route owes of an incident, and whether it told it: nothing is told twice by runs beside each other, and what a
+# killed run was about to tell the next one tells.
+notice = Table(
+    "notice",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("incident", _Id, ForeignKey("incident.id"), nullable=False, index=True),
+    Column("route", Text, nullable=False),
+    # "opened", "joined", "recovered", "reminder".
+    Column("kind", Text, nullable=False),
+    # When what is told of happened; of a reminder, when the route last told of the incident.
+    Column("occasion", BigInteger, nullable=False),
+    # The run that is telling it, and when that claim lapses, should the run never end.
+    Column("run", Text),
+    Column("until", BigInteger),
+    # When a channel accepted it, and in which message; empty before.
+    Column("told", BigInteger),
+    Column("message", _Id, ForeignKey("message.id")),
+    UniqueConstraint("incident", "route", "kind", "occasion"),
 )

@@ -1,37 +1,47 @@
 """Writing runs and results: any number of writers at once, each result once."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from reports.history.holding import HOUR
 from reports.history.kept import Kept, Run
-from reports.history.tables import CODES, detail, result, run, series
+from reports.history.rollups import beside_writers, touched
+from reports.history.tables import CODES, detail, late, result, run, series
 from reports.requirement import Outcome
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
 
 _OF_A_SERIES = ("system", "environment", "requirement", "target", "vantage")
-_OF_ITS_LAST_RUN = ("severity", "title", "every", "what", "unit")
+_OF_ANY_RUN = ("severity", "title", "every")
+_OF_ITS_LAST_RUN = (*_OF_ANY_RUN, "what", "unit")
+_key = attrgetter("system", "requirement", "target")
+_of_its_last_run = attrgetter(*_OF_ITS_LAST_RUN)
 
 
 def record(opened: "Connection", of: Run, results: Sequence[Kept]) -> None:
     """Put a run and results of it on record; those that are there already stay as they are."""
+    beside_writers(opened)
     runs = _runs(opened, of)
     known = _series(opened, of, results)
     rows, details = [], []
+    touches: set[tuple[int, int]] = set()
     for each in results:
-        about = known[of.systems[each.system].environment, each.system, each.requirement, each.target]
-        same = each.what == about["what"]
-        key = {"series": about["id"], "at": each.at, "run": runs[each.system]}
-        figures = {"observed": each.observed if same else None, "bound": each.bound if same else None}
-        rows.append({**key, "outcome": CODES[each.outcome], **figures})
+        about = known[each.system, each.requirement, each.target]
+        run_id = runs[each.system]
+        observed, bound = (each.observed, each.bound) if each.what == about.what else (None, None)
+        rows.append((about.id, each.at, run_id, CODES[each.outcome], observed, bound))
         if each.detailed:
             measurements = json.dumps([vars(measurement) for measurement in each.measurements])
-            details.append({**key, "message": each.message, "measurements": measurements})
-    for table, new in ((result, rows), (detail, details)):
+            details.append((about.id, each.at, run_id, _storable(each.message), measurements))
+        if each.at < about.rolled:
+            touches.update((about.id, at) for at in touched(each.at, every=about.every, rolled=about.rolled))
+    for table, new in ((result, rows), (detail, details), (late, sorted(touches))):
         if new:
-            opened.execute(_unless_there(opened, table), new)
+            _insert(opened, table, table.c.keys(), new)
 
 
 def _runs(opened: "Connection", of: Run) -> Mapping[str, int]:
@@ -50,57 +60,83 @@ def _runs(opened: "Connection", of: Run) -> Mapping[str, int]:
             "gate": of.gate,
             "scheduled": of.scheduled,
         }
-        opened.execute(_unless_there(opened, run), facts)
+        _insert(opened, run, tuple(facts), [tuple(facts.values())])
     if of.ended is not None:
         ended = update(run).where(run.c.uuid == of.uuid).values(ended=of.ended, exit_code=of.exit_code)
         opened.execute(ended)
     found = opened.execute(select(run.c.system, run.c.id).where(run.c.uuid == of.uuid))
-    return dict(iter(found.tuples()))
+    return dict(iter(found))
 
 
-_Key = tuple[str, str, str, str]
+_Key = tuple[str, str, str]
 
 
-def _series(opened: "Connection", of: Run, results: Sequence[Kept]) -> Mapping[_Key, Mapping[str, Any]]:
-    """The series that results belong to, by environment, system, requirement and target; new ones are made."""
-    from sqlalchemy import select, update
+@dataclass
+class _Known:
+    """A series on record."""
 
-    environments = {name: each.environment for name, each in of.systems.items()}
-    wanted = {(environments[each.system], each.system, each.requirement, each.target): each for each in results}
+    id: int
+    system: str
+    requirement: str
+    target: str
+    severity: str
+    title: str
+    every: int
+    what: str
+    unit: str
+    rolled: int
 
-    def found() -> dict[_Key, dict[str, Any]]:
-        named = select(series).where(series.c.vantage == of.vantage, series.c.system.in_(list(of.systems)))
-        rows = (dict(row) for row in opened.execute(named).mappings())
-        keyed = ((tuple(row[name] for name in _KEY), row) for row in rows)
-        return {key: row for key, row in keyed if key in wanted}
 
-    known = found()
+def _series(opened: "Connection", of: Run, results: Sequence[Kept]) -> Mapping[_Key, _Known]:
+    """The series that results belong to, by system, requirement and target; new ones are made."""
+    from sqlalchemy import update
+
+    known = _on_record(opened, of)
     # In one order, lest two writers of the same wait for each other.
-    new = [dict(_described(of, key, wanted[key])) for key in sorted(wanted) if key not in known]
+    wanted = sorted(results, key=_key)
+    new = [
+        (
+            *(each.system, of.systems[each.system].environment, each.requirement, each.target, of.vantage),
+            *(*_of_its_last_run(each), each.at // HOUR * HOUR),
+        )
+        for each in wanted
+        if _key(each) not in known
+    ]
     if new:
-        opened.execute(_unless_there(opened, series), new)
-        known = found()
-    for key, row in sorted(known.items()):
-        now = dict(_described(of, key, wanted[key]))
+        _insert(opened, series, (*_OF_A_SERIES, *_OF_ITS_LAST_RUN, "rolled"), new)
+        known = _on_record(opened, of)
+    for each in wanted:
+        about = known[_key(each)]
+        if not each.every or _of_its_last_run(each) == _of_its_last_run(about):
+            continue
         # What a figure is of is told by results that passed: a breach may have ended before it was taken.
-        kept = () if wanted[key].outcome is Outcome.PASSED else ("what", "unit")
-        changed = {name: now[name] for name in _OF_ITS_LAST_RUN if name not in kept and now[name] != row[name]}
-        if changed and now["every"]:
-            opened.execute(update(series).where(series.c.id == row["id"]).values(changed))
-            row.update(changed)
+        names = _OF_ITS_LAST_RUN if each.outcome is Outcome.PASSED else _OF_ANY_RUN
+        changed = {name: getattr(each, name) for name in names if getattr(each, name) != getattr(about, name)}
+        if changed:
+            opened.execute(update(series).where(series.c.id == about.id).values(changed))
+            known[_key(each)] = replace(about, **changed)
     return known
 
 
-_KEY = ("environment", "system", "requirement", "target")
+def _on_record(opened: "Connection", of: Run) -> dict[_Key, _Known]:
+    from sqlalchemy import select
+
+    columns = [series.c[each.name] for each in fields(_Known)]
+    found: dict[_Key, _Known] = {}
+    for name, system in of.systems.items():
+        asked = select(*columns).where(
+            series.c.system == name, series.c.environment == system.environment, series.c.vantage == of.vantage
+        )
+        found |= {_key(about): about for about in (_Known(*row) for row in opened.execute(asked).all())}
+    return found
 
 
-def _described(of: Run, key: _Key, each: Kept) -> Iterator[tuple[str, Any]]:
-    yield from zip(_KEY, key, strict=True)
-    yield "vantage", of.vantage
-    yield from ((name, getattr(each, name)) for name in _OF_ITS_LAST_RUN)
+def _storable(text: str) -> str:
+    """A text as every database takes it: what is no character of UTF-8, and NUL, spelt out."""
+    return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 
-def _unless_there(opened: "Connection", table: "Table") -> Any:  # noqa: ANN401 -- each dialect has a type of its own
+def unless_there(opened: "Connection", table: "Table") -> Any:  # noqa: ANN401 -- each dialect has a type of its own
     """An INSERT that leaves rows alone which are there already."""
     if opened.dialect.name == "sqlite":
         from sqlalchemy.dialects.sqlite import insert
@@ -109,3 +145,19 @@ def _unless_there(opened: "Connection", table: "Table") -> Any:  # noqa: ANN401 
     from sqlalchemy.dialects import postgresql
 
     return postgresql.insert(table).on_conflict_do_nothing()
+
+
+def _insert(opened: "Connection", table: "Table", names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Insert rows of these columns, but for those that are there already; as fast as each database can."""
+    new = unless_there(opened, table)
+    if opened.dialect.name == "sqlite":
+        statement = str(new.compile(dialect=opened.dialect, column_keys=names))
+        opened.exec_driver_sql(statement, [tuple(row) for row in rows])
+        return
+    from sqlalchemy import func, literal, select
+    from sqlalchemy.dialects.postgresql import ARRAY
+
+    columns = zip(names, zip(*rows, strict=True), strict=True)
+    arrays = (literal(list(values), ARRAY(table.c[name].type)) for name, values in columns)
+    unnested = func.unnest(*arrays).table_valued(*names).render_derived()
+    opened.execute(new.from_select(names, select(unnested)))

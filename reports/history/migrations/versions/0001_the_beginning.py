@@ -12,12 +12,13 @@ def upgrade() -> None:
     op.create_table(
         "claim",
         sa.Column("system", sa.Text(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=False),
         sa.Column("vantage", sa.Text(), nullable=False),
         sa.Column("requirement", sa.Text(), nullable=False),
         sa.Column("target", sa.Text(), nullable=False),
         sa.Column("run", sa.Text(), nullable=False),
         sa.Column("until", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("system", "vantage", "requirement", "target", name=op.f("pk_claim")),
+        sa.PrimaryKeyConstraint("system", "environment", "vantage", "requirement", "target", name=op.f("pk_claim")),
     )
     op.create_table(
         "detail",
@@ -39,6 +40,7 @@ def upgrade() -> None:
         sa.Column("figure_sum", sa.Float(), nullable=True),
         sa.Column("figure_least", sa.Float(), nullable=True),
         sa.Column("figure_most", sa.Float(), nullable=True),
+        sa.Column("pruned", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("series", "hour", name=op.f("pk_hour")),
         sqlite_with_rowid=False,
     )
@@ -75,6 +77,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("recovered IS NULL"),
     )
     op.create_table(
+        "late",
+        sa.Column("series", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("hour", sa.Integer(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("series", "hour", name=op.f("pk_late")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "mark",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
@@ -98,10 +107,12 @@ def upgrade() -> None:
     op.create_table(
         "plan",
         sa.Column("system", sa.Text(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=False),
         sa.Column("vantage", sa.Text(), nullable=False),
+        sa.Column("selection", sa.Text(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("document", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("system", "vantage", name=op.f("pk_plan")),
+        sa.PrimaryKeyConstraint("system", "environment", "vantage", "selection", name=op.f("pk_plan")),
     )
     op.create_table(
         "result",
@@ -144,6 +155,7 @@ def upgrade() -> None:
         sa.Column("every", sa.BigInteger(), nullable=False),
         sa.Column("what", sa.Text(), nullable=False),
         sa.Column("unit", sa.Text(), nullable=False),
+        sa.Column("rolled", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_series")),
         sa.UniqueConstraint(
             "system",
@@ -177,3 +189,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("message", "incident", name=op.f("pk_message_incident")),
     )
     op.create_index(op.f("ix_message_incident_incident"), "message_incident", ["incident"], unique=False)
+    op.create_table(
+        "notice",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("incident", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("route", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("occasion", sa.BigInteger(), nullable=False),
+        sa.Column("run", sa.Text(), nullable=True),
+        sa.Column("until", sa.BigInteger(), nullable=True),
+        sa.Column("told", sa.BigInteger(), nullable=True),
+        sa.Column("message", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.ForeignKeyConstraint(["incident"], ["incident.id"], name=op.f("fk_notice_incident")),
+        sa.ForeignKeyConstraint(["message"], ["message.id"], name=op.f("fk_notice_message")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notice")),
+        sa.UniqueConstraint(
+            "incident", "route", "kind", "occasion", name=op.f("uq_notice_incident_route_kind_occasion")
+        ),
+    )
+    op.create_index(op.f("ix_notice_incident"), "notice", ["incident"], unique=False)

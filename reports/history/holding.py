@@ -1,0 +1,83 @@
+"""How long each result holds, in SQL: what roll-ups and what is read of uptime are both made of.
+
+The same rule as `fixtures.measure.uptime`: a result holds until the next one of its series, at most twice as long as
+the requirement is due. A test compares the two.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, and_, case, func, literal, select
+
+from reports.history.tables import CODES, result, series
+from reports.requirement import Outcome
+
+if TYPE_CHECKING:
+    from sqlalchemy import CTE, FromClause
+
+# In ms.
+HOUR = 3_600_000
+DAY = 24 * HOUR
+# How often a requirement may have come round before its last result says nothing any more.
+ROUNDS = 2
+UP = (CODES[Outcome.PASSED],)
+DOWN = (CODES[Outcome.BREACHED], CODES[Outcome.WAIVED])
+_Number = ColumnElement[Any]
+
+hold: _Number = ROUNDS * series.c.every
+
+
+def least(one: _Number, other: _Number) -> _Number:
+    """The smaller of two numbers; the databases have no common name for it."""
+    return case((one < other, one), else_=other)
+
+
+def greatest(one: _Number, other: _Number) -> _Number:
+    """The greater of two numbers."""
+    return case((one > other, one), else_=other)
+
+
+def time_in(state: tuple[int, ...], of: "FromClause") -> _Number:
+    """How long `of`, rows of `held` or pieces of them, says this, in ms."""
+    return func.coalesce(func.sum(case((of.c.outcome.in_(state), of.c.finish - of.c.begin), else_=0)), 0)
+
+
+def held(spans: "FromClause") -> "CTE":
+    """What results say within spans of time.
+
+    Args:
+        spans: `series`, `first`, `last` (the first ms after it), and `kind`, which tells spans of one series apart
+            that begin together.
+
+    Returns:
+        Of each result within a span, and of those before it that may hold into it: the columns of its span, `at`,
+        `outcome`, `observed`, and from when to when it holds there (`begin`, `finish`); nowhere where `finish` is not
+        later.
+    """
+    following = func.lead(result.c.at).over(
+        partition_by=(spans.c.series, spans.c.kind, spans.c.first), order_by=(result.c.at, result.c.run)
+    )
+    within = and_(
+        result.c.series == spans.c.series,
+        result.c.at >= spans.c.first - hold,
+        result.c.at < spans.c.last,
+    )
+    looked = (
+        select(*spans.c, result.c.at, result.c.outcome, result.c.observed, hold.label("hold"))
+        .add_columns(func.coalesce(following, spans.c.last).label("following"))
+        .select_from(spans.join(series, series.c.id == spans.c.series).join(result, within))
+        .cte("looked")
+    )
+    finish = least(least(looked.c.at + looked.c.hold, looked.c.following), looked.c.last)
+    return select(
+        *(looked.c[each.name] for each in spans.c),
+        looked.c.at,
+        looked.c.outcome,
+        looked.c.observed,
+        greatest(looked.c.at, looked.c.first).label("begin"),
+        finish.label("finish"),
+    ).cte("held")
+
+
+def hours(moment: _Number) -> _Number:
+    """The hour that a time lies in, since 1970."""
+    return moment // literal(HOUR)

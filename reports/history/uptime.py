@@ -1,0 +1,173 @@
+"""Uptime, read for many targets at once: from roll-ups where they will do, from results where they will not.
+
+An hour in which a series said one thing throughout can be cut anywhere. Results are read of the others that a window
+or a maintenance cuts, and of what is not rolled up yet.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, TypeVar
+
+from sqlalchemy import BigInteger, Integer, column, func, literal, select, true, values
+
+from fixtures.measure.uptime import Account, Span, Times, merged
+from reports.history.holding import DOWN, HOUR, UP, greatest, held, time_in
+from reports.history.questions import Series
+from reports.history.tables import hour, series
+
+if TYPE_CHECKING:
+    from sqlalchemy import CTE, ColumnElement, Connection
+
+_Row = TypeVar("_Row", bound=tuple[int, ...])
+# Rows of constants in one statement: SQLite takes 32 766 values.
+_ROWS_AT_ONCE = 4000
+# The kinds of what is asked: all of a window, and what of it is maintenance.
+_ALL, _MAINTENANCE = 0, 1
+# Kind, begin, end, in ms.
+_Asked = tuple[int, int, int]
+# Series, kind, up, down, in ms.
+_Known = tuple[int, int, int, int]
+_Chosen = Sequence["ColumnElement[bool]"]
+_NAMES = [series.c[name] for name in ("system", "environment", "requirement", "target", "vantage")]
+
+
+def accounts(  # noqa: PLR0913 -- a series is named by so many things
+    opened: "Connection",
+    system: str,
+    environment: str,
+    requirement: str,
+    *,
+    vantage: str,
+    begin: int,
+    end: int,
+    maintenance: Sequence[Span] = (),
+) -> Mapping[str, Account]:
+    """How long each target of a requirement was up, down, and nobody knew.
+
+    Args:
+        opened: the history, to be read.
+        system: its name.
+        environment: which deployment of it.
+        requirement: the id.
+        vantage: from where it was seen.
+        begin: of the window, in ms since 1970.
+        end: the first ms after it.
+        maintenance: declared spans, in ms since 1970, each up to and without its end; they may overlap.
+
+    Returns:
+        The times by target; of targets alone that have a result on record, whenever it was.
+    """
+    named = {"system": system, "environment": environment, "requirement": requirement, "vantage": vantage}
+    chosen = [series.c[name] == value for name, value in named.items()]
+    found = _accounts(opened, chosen, begin, end, maintenance)
+    return {of.target: account for of, account in found.items()}
+
+
+def of_all(opened: "Connection", *, begin: int, end: int, maintenance: Sequence[Span] = ()) -> Mapping[Series, Account]:
+    """The same as `accounts` of everything on record, by series."""
+    return _accounts(opened, [true()], begin, end, maintenance)
+
+
+def _accounts(
+    opened: "Connection", chosen: _Chosen, begin: int, end: int, maintenance: Sequence[Span]
+) -> Mapping[Series, Account]:
+    spans = merged(maintenance, begin=begin, end=end)
+    asked: list[_Asked] = [(_ALL, begin, end), *((_MAINTENANCE, *span) for span in spans)]
+    up: Counter[tuple[int, int]] = Counter()
+    down: Counter[tuple[int, int]] = Counter()
+    for of, kind, was_up, was_down in _known(opened, chosen, asked):
+        up[of, kind] += was_up
+        down[of, kind] += was_down
+
+    def times(key: tuple[int, int], length: int) -> Times:
+        return Times(up[key], down[key], length - up[key] - down[key])
+
+    found = {}
+    within = sum(last - first for first, last in spans)
+    for of, *names in opened.execute(select(series.c.id, *_NAMES).where(*chosen)).all():
+        measured = times((of, _ALL), end - begin)
+        found[Series(*names)] = Account(measured, measured - times((of, _MAINTENANCE), within))
+    return found
+
+
+def _known(opened: "Connection", chosen: _Chosen, asked: Sequence[_Asked]) -> Iterator[_Known]:
+    """What is known of spans, in pieces."""
+    whole = [(kind, -(-first // HOUR), last // HOUR) for kind, first, last in asked]
+    yield from _of_whole_hours(opened, chosen, [each for each in whole if each[1] < each[2]])
+    changing = []
+    for of, kind, first, last, up, down in _hours_in_part(opened, chosen, asked):
+        if HOUR in (up, down):
+            yield of, kind, up and last - first, down and last - first
+        elif up or down:
+            changing.append((of, kind, first, last))
+    for some in _in_parts(changing):
+        yield from _of_results(opened, _constants("spans", ("series", "kind", "first", "last"), some))
+    for spans in _in_parts(asked):
+        yield from _of_results(opened, _not_rolled_up(chosen, spans))
+
+
+def _of_whole_hours(opened: "Connection", chosen: _Chosen, whole: Sequence[tuple[int, int, int]]) -> Iterable[_Known]:
+    """What roll-ups say of spans, whose begin and end are hours since 1970."""
+    for some in _in_parts(whole):
+        asked = _constants("asked", ("kind", "first", "last"), some)
+        within = (hour.c.series == series.c.id) & (hour.c.hour >= asked.c.first) & (hour.c.hour < asked.c.last)
+        times = select(series.c.id, asked.c.kind, func.sum(hour.c.up), func.sum(hour.c.down))
+        of = series.join(asked, true()).join(hour, within)
+        yield from opened.execute(times.select_from(of).where(*chosen).group_by(series.c.id, asked.c.kind))
+
+
+def _hours_in_part(
+    opened: "Connection", chosen: _Chosen, asked: Sequence[_Asked]
+) -> Iterable[tuple[int, int, int, int, int, int]]:
+    """The hours that spans begin or end in: series, kind, begin and end of that part, the hour's up and down, in ms."""
+    for some in _in_parts(list(chain.from_iterable(map(_parts_of_hours, asked)))):
+        part = _constants("part", ("kind", "first", "last"), some)
+        of = series.join(part, true()).join(
+            hour, (hour.c.series == series.c.id) & (hour.c.hour == part.c.first // literal(HOUR, BigInteger))
+        )
+        columns = (series.c.id, part.c.kind, part.c.first, part.c.last, hour.c.up, hour.c.down)
+        yield from opened.execute(select(*columns).select_from(of).where(*chosen))
+
+
+def _parts_of_hours(asked: _Asked) -> Iterator[_Asked]:
+    """What a span leaves of whole hours: none, one or two parts, each within one hour."""
+    kind, first, last = asked
+    if first // HOUR == last // HOUR:
+        yield kind, first, last
+        return
+    if first % HOUR:
+        yield kind, first, -(-first // HOUR) * HOUR
+    if last % HOUR:
+        yield kind, last // HOUR * HOUR, last
+
+
+def _not_rolled_up(chosen: _Chosen, asked: Sequence[_Asked]) -> "CTE":
+    """What of spans is not rolled up yet, by series."""
+    span = _constants("asked", ("kind", "first", "last"), asked)
+    first = greatest(series.c.rolled, span.c.first)
+    return (
+        select(series.c.id.label("series"), span.c.kind, first.label("first"), span.c.last)
+        .select_from(series.join(span, span.c.last > series.c.rolled))
+        .where(*chosen)
+        .cte("spans")
+    )
+
+
+def _of_results(opened: "Connection", spans: "CTE") -> Iterable[_Known]:
+    """What results say of spans of series."""
+    said = held(spans)
+    times = select(said.c.series, said.c.kind, time_in(UP, said), time_in(DOWN, said)).where(
+        said.c.finish > said.c.begin
+    )
+    return opened.execute(times.group_by(said.c.series, said.c.kind))
+
+
+def _constants(name: str, columns: Sequence[str], rows: Sequence[tuple[int, ...]]) -> "CTE":
+    types = {"series": Integer, "kind": Integer}
+    return values(*(column(each, types.get(each, BigInteger)) for each in columns), name=name).data(rows).cte(name)
+
+
+def _in_parts(rows: Sequence[_Row]) -> Iterator[Sequence[_Row]]:
+    for begin in range(0, len(rows), _ROWS_AT_ONCE):
+        yield rows[begin : begin + _ROWS_AT_ONCE]
