@@ -154,6 +154,12 @@ def all_of(opened: "Connection", system: str, environment: str) -> Sequence[Inci
     return _found(opened, incident.c.system == system, incident.c.environment == environment)
 
 
+def recent_of(opened: "Connection", system: str, environment: str, since: int) -> Sequence[Incident]:
+    """The incidents of a system that are open, or recovered since a time (ms), in their order."""
+    recent = _is_open() | (incident.c.recovered >= since)
+    return _found(opened, incident.c.system == system, incident.c.environment == environment, recent)
+
+
 def members_of(opened: "Connection", number: int) -> Sequence[Incident]:
     """The incidents that are grouped under one, in their order."""
     return _found(opened, incident.c.leader == number)
