@@ -13,9 +13,11 @@ def test_recurring_task_is_signed_off_in_time(task: Task, evidence: Evidence) ->
     Source: ours: what only people can do, each task with the clause that asks for it.
     """
     signed = task.last()
-    age = task.age(signed)
-    evidence.age("time since it was signed off", age, limit=task.time_allowed(signed), subject=task.name)
-    evidence.none_of("signed by nobody on the roster", task.unknown_signer(signed), subject=task.name)
+    if signed is not None:
+        age, limit = task.age(signed), task.time_allowed(signed)
+        evidence.age("time since it was signed off", age, limit=limit, subject=task.name)
+        evidence.none_of("signed by nobody on the roster", task.unknown_signer(signed), subject=task.name)
+    evidence.none_of("incidents that it was not signed off after", task.owed(signed), subject=task.name)
 
 
 @requirement("UPKEEP-2", severity="P3", every="1 day")
@@ -38,3 +40,4 @@ def test_runbook_was_reviewed_in_time(document: Document, evidence: Evidence) ->
     reviewed = document.reviewed()
     age, limit = document.age(reviewed), document.time_allowed(reviewed)
     evidence.age("time since it was gone through", age, limit=limit, subject=f"{document.name}, dated {reviewed}")
+    evidence.none_of("incidents that it was not gone through after", document.owed(reviewed), subject=document.name)

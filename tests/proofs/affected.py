@@ -19,9 +19,10 @@ CHECKED = {
         *(f"BACKUP-8 {item}" for item in ("database", "collections", "ui-schemas", "uploads", "configuration")),
         *("ACCESS-1 nocobase", "ACCESS-2 nocobase", "DEPS-1 ugco"),
         *("UPKEEP-1 update-operations-docs", "UPKEEP-1 plan-optimisations", "UPKEEP-1 review-architecture"),
-        *("UPKEEP-1 assess-hardware", "UPKEEP-1 update-runbooks", "UPKEEP-1 train-support"),
+        *("UPKEEP-1 assess-hardware", "UPKEEP-1 update-runbooks", "UPKEEP-1 train-support", "UPKEEP-1 tell-users"),
         *("UPKEEP-2 devops-lead", "UPKEEP-2 dba", "UPKEEP-2 infrastructure", "UPKEEP-2 product-owner"),
         "UPKEEP-3 operations-guide",
+        *("INCIDENT-1 system", "INCIDENT-2 system", "INCIDENT-3 system"),
         *("MONITOR-1 uptimerobot", "MONITOR-2 sentry", "MONITOR-2 prometheus", "ALERT-1 guardia"),
     },
     "comercial-electrica": {
@@ -45,6 +46,7 @@ NOT_APPLICABLE = {
         *("LOGS-1 -", "LOGS-2 -", "LOGS-3 -"),
         *("ERRORS-2 -", "TRAFFIC-1 -", "MONITOR-2 -"),
         *("USAGE-1 -", "ACCESS-1 -", "ACCESS-2 -"),
+        *("INCIDENT-1 -", "INCIDENT-2 -", "INCIDENT-3 -"),
         *("DATABASE-2 -", "DATABASE-3 -", "DATABASE-4 -", "DATABASE-5 -"),
     },
 }
