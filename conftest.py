@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,9 @@ import pytest
 if TYPE_CHECKING:
     from fixtures.clock import Clock
     from fixtures.system import System
+    from reports.due import Asked
+    from reports.history.address import Address
+    from reports.keeping import HistoryKeeper
     from reports.ledger import LedgerKeeper
 
 HOUSE = Path(__file__).parent
@@ -30,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="where the system files lie (default: systems/)",
     )
     group.addoption("--gate", choices=["before", "after"], help="only the checks of this gate around a deployment")
+    group.addoption("--due", action="store_true", help="only what is due by now, as the history tells; often nothing")
     group.addoption("--backup", metavar="FILE", help="let the drills restore this backup, not the one they would pick")
     group.addoption(
         "--self-check",
@@ -41,6 +46,51 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=_moment,
         metavar="TIME",
         help="run as if it were this time, such as 2026-11-21T03:00:00Z (on record)",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Where nothing is due, say so and end, before anything heavy is loaded."""
+    option = config.option
+    if not (option.due and option.system) or hasattr(config, "workerinput") or option.help or option.version:
+        return None
+    for name, given in (("--gate", option.gate), ("--backup", option.backup)):
+        if given:
+            raise pytest.UsageError(f"{name} judges now, whatever is due: leave out either {name} or --due")
+    from fixtures.clock import Clock
+    from reports.due import UnansweredError, known_plans, nothing_due
+    from reports.history.address import address_in
+    from reports.requirement import Unverified
+    from restore.remains import anything_left
+
+    try:
+        asked = _asked(config, address_in())
+        plans = known_plans(asked)
+    except (UnansweredError, Unverified):
+        # Workers cannot be told what is due of checks that are not known yet: this run collects them itself.
+        option.numprocesses, option.dist, option.tx = 0, "no", []
+        return None
+    said = None if anything_left() else nothing_due(asked, plans, Clock(option.now).now())
+    if said is None:
+        return None
+    sys.stdout.write(f"constancia: {said}\n")
+    return pytest.ExitCode.OK
+
+
+def _asked(config: pytest.Config, address: "Address") -> "Asked":
+    from reports.due import Asked
+    from reports.history.address import vantage_point
+
+    option = config.option
+    return Asked(
+        files={name: option.systems / f"{name}.toml" for name in option.system},
+        house=HOUSE,
+        folder=config.invocation_params.dir,
+        arguments=config.args,
+        narrowed=[getattr(option, name, None) for name in ("keyword", "markexpr", "deselect", "ignore", "ignore_glob")],
+        vantage=vantage_point(),
+        address=address,
     )
 
 
@@ -83,9 +133,12 @@ def pytest_configure(config: pytest.Config) -> None:
         "judge": judge,
     }
     keeper = None if hasattr(config, "workerinput") or config.option.collectonly else LedgerKeeper()
+    kept = None
     if keeper is not None:
-        plugins |= {"ledger": keeper, "table": ClosingTable(keeper)}
-        plugins["history"] = _history_keeper(config, keeper, systems, {name: files[name] for name in systems}, clock)
+        kept = _history_keeper(config, keeper, systems, {name: files[name] for name in systems}, clock)
+        plugins |= {"ledger": keeper, "table": ClosingTable(keeper), "history": kept}
+    if config.option.due:
+        plugins["due"] = _what_is_due(config, systems, clock, None if kept is None else kept.run.uuid)
     if config.getoption("allure_report_dir", None) and not config.option.collectonly:
         ledger = keeper.ledger if keeper is not None else None
         plugins["allure"] = AllureRecord(systems, files=[files[name] for name in systems], redact=redact, ledger=ledger)
@@ -99,7 +152,7 @@ def _history_keeper(
     systems: "Mapping[str, System]",
     files: "Mapping[str, Path]",
     clock: "Clock",
-) -> object:
+) -> "HistoryKeeper":
     from reports.history.address import vantage_point
     from reports.history.kept import Run, SystemRun, milliseconds
     from reports.history.store import History
@@ -117,10 +170,24 @@ def _history_keeper(
         began=milliseconds(clock.now()),
         suite=version(),
         gate=config.option.gate or "",
-        scheduled=False,
+        scheduled=config.option.due,
         systems={name: SystemRun(each.system.environment, digest_of(files[name])) for name, each in systems.items()},
     )
     return HistoryKeeper(history, ledger=ledger, run=run, now=clock.now)
+
+
+def _what_is_due(config: pytest.Config, systems: "Mapping[str, System]", clock: "Clock", run: str | None) -> object:
+    from reports.history.store import History
+    from reports.requirement import Unverified
+    from reports.scheduled import ToldWhatIsDue, WhatIsDue
+
+    if hasattr(config, "workerinput"):
+        return ToldWhatIsDue(systems)
+    try:
+        history = History()
+    except Unverified as fault:
+        raise pytest.UsageError(str(fault)) from None
+    return WhatIsDue(_asked(config, history.address), systems, history=history, run=run, now=clock.now)
 
 
 def _refuse_a_record_inside_a_file(config: pytest.Config) -> None:
