@@ -36,6 +36,16 @@ class HistoryKeeper:
         self._faults: list[Unverified] = []
         self.taken_in = 0
 
+    @property
+    def on_record(self) -> bool:
+        """Whether the results of this run, which has ended, are in the history: then its file is gone."""
+        return self._spooled is not None and not self._spooled.path.exists()
+
+    def alertable(self, system: str) -> list[Kept]:
+        """The results of this run on a system that people are alerted to, as they are kept."""
+        results = self._ledger.ledger.results().values()
+        return [self._kept(each) for each in results if each.paged and each.target.partition("/")[0] == system]
+
     def pytest_sessionstart(self) -> None:
         """Begin the run's file in the spool."""
         try:
@@ -60,6 +70,7 @@ class HistoryKeeper:
         self._end(int(session.exitstatus))
         try:
             self.taken_in = sum(1 for _ in spool.take_in(self._history))
+            self._roll_up()
         except Unverified as fault:
             self._faults.append(fault)
 
@@ -78,6 +89,11 @@ class HistoryKeeper:
         except Unverified as fault:
             self._faults.append(fault)
         self._stack.close()
+
+    def _roll_up(self) -> None:
+        from reports.history import rollups
+
+        rollups.roll(self._history, milliseconds(self._now()))
 
     def _write(self, result: Result) -> None:
         # A file that could not be collected is no result of a system; that the run failed is told by its exit code.

@@ -86,8 +86,11 @@ class Spooled:
 
     def _write(self, document: Mapping[str, Any]) -> None:
         line = f"{json.dumps(document)}\n".encode()
+        begin = os.lseek(self._descriptor, 0, os.SEEK_CUR)
         if os.write(self._descriptor, line) != len(line):
-            # Its own last line is then no JSON, which whoever reads it expects of a run that was killed.
+            # There may be room again for the next one, which must not continue this line.
+            os.ftruncate(self._descriptor, begin)
+            os.lseek(self._descriptor, begin, os.SEEK_SET)
             raise OSError("the disk took a part of it only")
 
     def _unwritable(self, error: OSError) -> Unverified:
@@ -118,7 +121,7 @@ def take_in(history: History) -> Iterator[tuple[Run, tuple[Kept, ...]]]:
                 continue
             try:
                 run, results = _read(file.read())
-            except (ValueError, TypeError, KeyError, AttributeError):
+            except (ValueError, TypeError, LookupError, AttributeError):
                 path.rename(path.with_suffix(_UNREADABLE))
                 raise _unreadable(path.with_suffix(_UNREADABLE), "it holds what no run wrote") from None
             history.record(run, results)
@@ -127,9 +130,13 @@ def take_in(history: History) -> Iterator[tuple[Run, tuple[Kept, ...]]]:
 
 
 def _read(content: bytes) -> tuple[Run, tuple[Kept, ...]]:
-    """The run that a file is of, and its results, of several on one target the gravest."""
+    """The run that a file is of, and its results, of several on one target the gravest.
+
+    Raises:
+        ValueError: when no run wrote it; TypeError, LookupError, AttributeError likewise.
+    """
     lines = content.split(b"\n")
-    # The last one was not written to its end: its process was killed then, or the disk was full.
+    # What follows the last one was not written to its end: its process was killed then.
     documents = [json.loads(line) for line in lines[:-1]]
     run = Run.from_document(documents[0]["run"])
     results: dict[tuple[str, str, str], Kept] = {}
@@ -138,6 +145,8 @@ def _read(content: bytes) -> tuple[Run, tuple[Kept, ...]]:
             run = replace(run, ended=int(document["ended"]), exit_code=int(document["exit_code"]))
             continue
         new = Kept.from_document(document["result"])
+        if new.system not in run.systems:
+            raise ValueError(new.system)
         known = results.get((new.system, new.requirement, new.target))
         if known is None or _GRAVITY.index(new.outcome) > _GRAVITY.index(known.outcome):
             results[new.system, new.requirement, new.target] = new

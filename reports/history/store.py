@@ -109,16 +109,19 @@ class History:
 
     @contextmanager
     def _connected(self, what: str, *, writes: bool) -> "Iterator[Connection]":
-        from sqlalchemy.exc import SQLAlchemyError
+        from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
         try:
             engine = self._engine()
-            options: dict[str, Any] = {_WRITES: writes}
-            if not writes and self.address.file is None:
-                options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        except (SQLAlchemyError, OSError, ValueError) as error:  # ValueError: an address with a port that is no number
+            raise self._unusable(what, error) from None
+        options: dict[str, Any] = {_WRITES: writes}
+        if not writes and self.address.file is None:
+            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        try:
             with engine.connect().execution_options(**options) as opened, opened.begin():
                 yield opened
-        except (SQLAlchemyError, OSError) as error:
+        except DBAPIError as error:
             raise self._unusable(what, error) from None
 
     def _engine(self) -> "Engine":
