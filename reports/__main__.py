@@ -11,17 +11,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
-from zoneinfo import ZoneInfo
 
 from reports.html import ReportError, make
 
 if TYPE_CHECKING:
     from fixtures.answering import Answered, Answering
-    from fixtures.answering import Answered, Answering
     from fixtures.system import System
     from reports.catalogue import Row, State
     from reports.coverage import Tasks
-    from reports.postmortem import About, Facts
     from reports.postmortem import About, Facts
 
 HOUSE = Path(__file__).parent.parent
@@ -61,7 +58,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--systems", type=Path, default=HOUSE / "systems", metavar="DIR", help="where the system files lie"
     )
     signing.set_defaults(command=_sign_off)
-    _add_incidents(commands)
     _add_incidents(commands)
     _add_history(commands)
     chosen = parser.parse_args(arguments)
@@ -136,41 +132,6 @@ def _export(chosen: argparse.Namespace) -> int:
     if chosen.output is not None:
         _say(f"{count} results: {chosen.output}")
     return 0
-
-
-def _add_incidents(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    incidents = commands.add_parser("incidents", help="list incidents, answer them, draft their post-mortems")
-    _add_listing(incidents, systems=HOUSE / "systems", system=None, all=False)
-    incidents.set_defaults(command=_list_incidents)
-    family = incidents.add_subparsers(metavar="COMMAND")
-    _add_listing(family.add_parser("list", help="list those that nobody has resolved yet (what it does by default)"))
-    about = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
-    about.add_argument("number", type=int, metavar="NUMBER", help="of the incident, as alerts and the list name it")
-    about.add_argument("--systems", type=Path, metavar="DIR", help="where the system files lie")
-    answering = argparse.ArgumentParser(add_help=False, parents=[about])
-    answering.add_argument("--by", required=True, metavar="NAME", help="who you are, as the roster names you")
-    shown = family.add_parser("show", parents=[about], help="tell all that is known of one")
-    shown.set_defaults(command=_show_incident)
-    taken = family.add_parser("acknowledge", parents=[answering], help="take one on, with all grouped under it")
-    taken.add_argument("--note", metavar="TEXT", help="what you know so far")
-    taken.set_defaults(command=_answer_incident, answer=_acknowledge, verb="acknowledged")
-    told = family.add_parser("told", parents=[answering], help="put on record that stakeholders were told")
-    told.add_argument("--note", required=True, metavar="TEXT", help="whom you told, and how")
-    told.set_defaults(command=_answer_incident, answer=_tell, verb="stakeholders told")
-    resolved = family.add_parser("resolve", parents=[answering], help="say what the cause of one was that is over")
-    resolved.add_argument("--cause", required=True, metavar="TEXT", help="what it was")
-    resolved.set_defaults(command=_answer_incident, answer=_resolve, verb="resolved")
-    drafted = family.add_parser("postmortem", parents=[about], help="draft the post-mortem of one")
-    drafted.add_argument("-o", "--output", type=Path, metavar="FILE", help="a file that is not there yet")
-    drafted.set_defaults(command=_draft_postmortem)
-
-
-def _add_listing(parser: argparse.ArgumentParser, **defaults: object) -> None:
-    """The options of the list; without defaults those that are given before the command stay."""
-    systems, system, all_ = (defaults.get(name, argparse.SUPPRESS) for name in ("systems", "system", "all"))
-    parser.add_argument("--system", default=system, metavar="NAME", help="of this system alone")
-    parser.add_argument("--systems", type=Path, default=systems, metavar="DIR", help="where the system files lie")
-    parser.add_argument("--all", action="store_true", default=all_, help="the resolved ones, too")
 
 
 def _add_incidents(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -356,120 +317,6 @@ def _answer_incident(chosen: argparse.Namespace) -> int:
             if chosen.verb == "acknowledged" and each.acknowledged_late
             else ""
         )
-        _say(f"Incident {each.number} ({each.requirement} {each.target}): {chosen.verb} by {chosen.by}{late}.")
-    for each in answered.still_open:
-        _say(f"Incident {each.number} ({each.requirement} {each.target}) is not over, and stays open.")
-    return 0
-
-
-def _list_incidents(chosen: argparse.Namespace) -> int:
-    from fixtures.answering import AnsweringError, headers
-    from fixtures.clock import Clock
-    from fixtures.system import SystemFileError
-    from reports.history.store import History
-    from reports.incident_pages import in_one_line
-    from reports.requirement import Unverified
-
-    now = Clock().now()
-    try:
-        from reports.history import incidents
-
-        told = headers(chosen.systems, chosen.system)
-        with History().reading() as opened:
-            asked = incidents.all_of if chosen.all else incidents.unresolved_of
-            found = [
-                in_one_line(each, zone=ZoneInfo(header.timezone), now=now)
-                for name, header in told.items()
-                for each in asked(opened, name, header.environment)
-            ]
-    except (AnsweringError, SystemFileError, Unverified) as reason:
-        return _refuse(f"No incident was looked for: {reason}")
-    _say("\n".join(found) or f"No incident{'' if chosen.all else ' that nobody has resolved'}.")
-    return 0
-
-
-def _show_incident(chosen: argparse.Namespace) -> int:
-    from fixtures.clock import Clock
-    from reports.incident_pages import page
-
-    now = Clock().now()
-    known = _known(chosen, now)
-    if isinstance(known, str):
-        return _refuse(known)
-    facts, about = known
-    _say(page(facts, zone=about.zone, now=now))
-    return 0
-
-
-def _draft_postmortem(chosen: argparse.Namespace) -> int:
-    from fixtures.clock import Clock
-    from reports.postmortem import draft
-
-    known = _known(chosen, Clock().now())
-    if isinstance(known, str):
-        return _refuse(known)
-    text = draft(*known)
-    if chosen.output is None:
-        _say(text.removesuffix("\n"))
-        return 0
-    try:
-        with chosen.output.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        return _refuse(f"{chosen.output}: {error.strerror}; nothing was written")
-    _say(f"Written: {chosen.output}")
-    return 0
-
-
-def _known(chosen: argparse.Namespace, now: datetime) -> "tuple[Facts, About] | str":
-    """What is known of an incident and its system; why not, where it is not."""
-    from fixtures.answering import AnsweringError, headers, step_for
-    from fixtures.system import SystemFileError
-    from reports.history.store import History
-    from reports.postmortem import About, gathered
-    from reports.requirement import Unverified
-
-    try:
-        from reports.history import incidents
-
-        with History().reading() as opened:
-            found = incidents.one(opened, chosen.number)
-            if found is None:
-                return f"There is no incident {chosen.number}; python -m reports incidents lists them."
-            facts = gathered(opened, found, now)
-        header = headers(chosen.systems, found.system)[found.system]
-        steps = {each.requirement: step_for(chosen.systems, found.system, each.requirement) for each in facts.all}
-    except (AnsweringError, SystemFileError, Unverified) as reason:
-        return f"Nothing can be told of incident {chosen.number}: {reason}"
-    return facts, About(header.title, ZoneInfo(header.timezone), header.language, steps.get)
-
-
-def _acknowledge(answers: "Answering", chosen: argparse.Namespace) -> "Answered":
-    return answers.acknowledge(chosen.number, by=chosen.by, note=chosen.note)
-
-
-def _tell(answers: "Answering", chosen: argparse.Namespace) -> "Answered":
-    return answers.told(chosen.number, by=chosen.by, note=chosen.note)
-
-
-def _resolve(answers: "Answering", chosen: argparse.Namespace) -> "Answered":
-    return answers.resolve(chosen.number, by=chosen.by, cause=chosen.cause)
-
-
-def _answer_incident(chosen: argparse.Namespace) -> int:
-    from fixtures.answering import Answering, AnsweringError
-    from fixtures.clock import Clock
-    from fixtures.signing import SigningError
-    from fixtures.system import SystemFileError
-    from reports.history.store import History
-    from reports.requirement import Unverified
-
-    try:
-        answered = chosen.answer(Answering(History(), folder=chosen.systems, clock=Clock()), chosen)
-    except (AnsweringError, SigningError, SystemFileError, Unverified) as reason:
-        return _refuse(f"Nothing was changed: {reason}")
-    for each in answered.incidents:
-        late = ", after its deadline, which is on record" if chosen.verb == "acknowledged" and each.acknowledged_late else ""
         _say(f"Incident {each.number} ({each.requirement} {each.target}): {chosen.verb} by {chosen.by}{late}.")
     for each in answered.still_open:
         _say(f"Incident {each.number} ({each.requirement} {each.target}) is not over, and stays open.")
