@@ -14,10 +14,12 @@ import pytest
 if TYPE_CHECKING:
     from fixtures.clock import Clock
     from fixtures.system import System
+    from reports.alerting import Alerting
     from reports.due import Asked
     from reports.history.address import Address
     from reports.keeping import HistoryKeeper
     from reports.ledger import LedgerKeeper
+    from reports.redaction import Redactor
 
 HOUSE = Path(__file__).parent
 
@@ -139,6 +141,9 @@ def pytest_configure(config: pytest.Config) -> None:
         plugins |= {"ledger": keeper, "table": ClosingTable(keeper), "history": kept}
     if config.option.due:
         plugins["due"] = _what_is_due(config, systems, clock, None if kept is None else kept.run.uuid)
+    if config.option.due and kept is not None and keeper is not None:
+        alerting = _alerting(kept, systems, clock, redact)
+        plugins |= {"alerts": alerting, "heartbeat": _heartbeats(kept, keeper, alerting, systems, clock)}
     if config.getoption("allure_report_dir", None) and not config.option.collectonly:
         ledger = keeper.ledger if keeper is not None else None
         plugins["allure"] = AllureRecord(systems, files=[files[name] for name in systems], redact=redact, ledger=ledger)
@@ -174,6 +179,53 @@ def _history_keeper(
         systems={name: SystemRun(each.system.environment, digest_of(files[name])) for name, each in systems.items()},
     )
     return HistoryKeeper(history, ledger=ledger, run=run, now=clock.now)
+
+
+def _alerting(kept: "HistoryKeeper", systems: "Mapping[str, System]", clock: "Clock", redact: "Redactor") -> "Alerting":
+    from fixtures.maintenance import Maintenance
+    from fixtures.roster import Roster
+    from fixtures.routes import routes
+    from reports.alerting import Alerting, Followed, drafts_in
+    from reports.alerts import Alerts, Watched
+    from reports.alerts_unkept import UnkeptAlerts
+    from reports.history.store import History
+    from reports.incidents import Incidents, Seen
+    from reports.lifecycle import CONFIRMED_BY, Rules
+    from reports.postmortem import About
+
+    history, run = History(), kept.run
+
+    def followed(system: "System") -> Followed:
+        header, maintenance = system.system, Maintenance(system.maintenance, system.timezone)
+
+        def silent(at: datetime) -> bool:
+            return maintenance.at(at) is not None
+
+        about = About(header.title, system.timezone, header.language, system.told_step)
+        ways = routes(system.route, system.channel, roster=Roster(system.roster), timezone=system.timezone)
+        watched = Watched(header.name, header.environment, about, ways, silent)
+        alerts = Alerts(history, watched, run=run.uuid, redact=redact)
+        rules = Rules({**CONFIRMED_BY, **system.alerts.confirmed_by}, silent)
+        folder = Path(system.incidents.postmortems) if system.incidents else None
+        return Followed(
+            Incidents(history, Seen(header.name, header.environment, run.vantage), rules),
+            alerts,
+            UnkeptAlerts(alerts, watched, history.address.spool),
+            drafts_in(folder, history=history, about=about),
+        )
+
+    return Alerting(kept, {name: followed(each) for name, each in systems.items()}, now=clock.now)
+
+
+def _heartbeats(
+    kept: "HistoryKeeper", ledger: "LedgerKeeper", alerting: "Alerting", systems: "Mapping[str, System]", clock: "Clock"
+) -> object:
+    from fixtures.heartbeat import Heartbeat
+    from reports.heartbeat import Heartbeats
+    from reports.history.store import History
+
+    hearts = {name: Heartbeat(each.heartbeat) for name, each in systems.items() if each.heartbeat}
+    return Heartbeats(hearts, ledger=ledger, told=alerting.told, history=History(), run=kept.run, now=clock.now)
 
 
 def _what_is_due(config: pytest.Config, systems: "Mapping[str, System]", clock: "Clock", run: str | None) -> object:

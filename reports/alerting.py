@@ -4,14 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
+from pathlib import Path
 
 import pytest
 
 from reports.alerts import Alerts, Delivery
 from reports.alerts_unkept import UnkeptAlerts
 from reports.history.kept import Kept
+from reports.history.store import History
 from reports.incidents import Change, Incidents
 from reports.keeping import HistoryKeeper
+from reports.postmortem import About, write_drafts
 from reports.requirement import Unverified
 
 
@@ -30,6 +33,16 @@ class Followed:
     alerts: Alerts
     unkept: UnkeptAlerts
     afterwards: Callable[[Sequence[Change], datetime], None]
+
+
+def drafts_in(folder: Path | None, *, history: History, about: About) -> Callable[[Sequence[Change], datetime], None]:
+    """What drafts the post-mortems of incidents that recovered, in a folder; nothing where none is declared."""
+
+    def drafted(changes: Sequence[Change], now: datetime) -> None:
+        if folder is not None:
+            write_drafts(changes, history=history, about=about, folder=folder, now=now)
+
+    return drafted
 
 
 class Alerting:
