@@ -116,6 +116,7 @@ def test_workflow_sets_every_variable_of_the_system_files(workflow: Path) -> Non
 @pytest.mark.parametrize("path", SYSTEM_FILES, ids=lambda path: path.name)
 def test_drill_needs_no_way_into_production(path: Path) -> None:
     variables = _variables(ROOT / "deploy/github-actions/monthly-restore-drill.yml")
-    assert not any("secrets." in value for value in variables.values())
+    # The history is no part of production.
+    assert {name for name, value in variables.items() if "secrets." in value} == {"CONSTANCIA_HISTORY"}
     filled_in = {name: re.sub(r"\$\{\{.*\}\}", "https://example.org/x", value) for name, value in variables.items()}
     assert load(path, filled_in).restore
