@@ -16,15 +16,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+from _pytest.config import default_plugins
+
 HOUSE = Path(__file__).parents[2]
 # What a run loads in the end. Not what pytest wants to rewrite on loading: conftest files and plugins named by -p.
 LOADED = (
-    *("_pytest.config", "_pytest.python", "_pytest.assertion.rewrite", "_pytest.terminal", "_pytest.fixtures"),
+    "_pytest.assertion.rewrite",
     *("allure_commons.reporter", "allure_commons.logger", "execnet", "rich.table", "rich.console"),
     *("httpx", "httpx_aiohttp", "aiohttp", "pydantic", "psycopg", "psycopg.sql", "redis", "fsspec"),
     "sqlalchemy.dialects.postgresql.psycopg",
-    *("fixtures.targets", "fixtures.system", "reports.verdict", "reports.allure", "reports.ledger"),
-    *("reports.terminal", "reports.output", "restore.sweeper", "restore.drill", "restore.server"),
+    *("certifi", "cryptography.x509", "encodings.idna", "fsspec.implementations.local", "pydantic.type_adapter"),
+    *("fixtures.targets", "fixtures.system", "fixtures.bounded_connection", "fixtures.measure.nocobase_collections"),
+    *("reports.verdict", "reports.allure", "reports.ledger", "reports.terminal", "reports.output"),
+    *("restore.sweeper", "restore.drill", "restore.server", "restore.collection_drill", "restore.expectations"),
+    *(f"_pytest.{each}" for each in default_plugins),
 )
 
 
