@@ -1,6 +1,9 @@
 """BACKUP-1 and BACKUP-2 can fail, for plain SQL, for pg_dump's custom format and for an archive of files."""
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -11,6 +14,7 @@ from tests.proofs.affected import BACKUPS, DAMAGED, JOB_OF, RECOVERED_FROM
 from tests.proofs.conftest import Run, Suite
 
 SYSTEMS = {"weekly-database": "mira", "daily-collections": "mira", "daily-database": "comercial-electrica"}
+SETS = {"mira": ("weekly-database", "daily-collections"), "comercial-electrica": ("daily-database",)}
 ALL_ELSE_MAY_BE_OLD = {
     'period = "7 days"': 'period = "70 days"',
     'within = "2h"': 'within = "70 days"',
@@ -20,7 +24,7 @@ ALL_ELSE_MAY_BE_OLD = {
     # Of the confirmation of alert channels.
     'within = "7 days"': 'within = "70 days"',
 }
-each_set = pytest.mark.parametrize("name", SYSTEMS)
+each_system = pytest.mark.parametrize("system", SETS)
 each_database = pytest.mark.parametrize("name", ["weekly-database", "daily-database"])
 each_compressed = pytest.mark.parametrize("name", ["daily-collections", "daily-database"])
 
@@ -37,28 +41,41 @@ def verified(suite: Suite, name: str) -> Run:
     return suite.run(SYSTEMS[name])
 
 
-@each_set
+@contextmanager
+def in_all(lab: Lab, system: str, fault: Callable[[BackupHistory], AbstractContextManager[Any]]) -> Iterator[None]:
+    """The same fault in every backup set of a system, each of which is to be found by itself."""
+    with ExitStack() as stack:
+        for name in SETS[system]:
+            stack.enter_context(fault(history(lab, name)))
+        yield
+
+
+def of_all(system: str, affected: Callable[[str], set[str]]) -> set[str]:
+    return set().union(*map(affected, SETS[system]))
+
+
+@each_system
 @pytest.mark.proves("BACKUP-1")
-def test_newest_is_too_old(suite: Suite, lab: Lab, name: str) -> None:
-    with history(lab, name).too_old():
-        run = verified(suite, name)
-    run.expect(red={f"BACKUP-1 {name}"} | RECOVERED_FROM[name] | JOB_OF[name])
+def test_newest_is_too_old(suite: Suite, lab: Lab, system: str) -> None:
+    with in_all(lab, system, BackupHistory.too_old):
+        run = suite.run(system)
+    run.expect(red=of_all(system, lambda name: {f"BACKUP-1 {name}"} | RECOVERED_FROM[name] | JOB_OF[name]))
 
 
-@each_set
+@each_system
 @pytest.mark.proves("BACKUP-1")
-def test_folder_is_empty(suite: Suite, lab: Lab, name: str) -> None:
-    with history(lab, name).folder_empty():
-        run = verified(suite, name)
-    run.expect(red=BACKUPS[name] | RECOVERED_FROM[name] | JOB_OF[name])
+def test_folder_is_empty(suite: Suite, lab: Lab, system: str) -> None:
+    with in_all(lab, system, BackupHistory.folder_empty):
+        run = suite.run(system)
+    run.expect(red=of_all(system, lambda name: BACKUPS[name] | RECOVERED_FROM[name] | JOB_OF[name]))
 
 
-@each_set
+@each_system
 @pytest.mark.proves("BACKUP-1")
-def test_newest_is_dated_in_the_future(suite: Suite, lab: Lab, name: str) -> None:
-    with history(lab, name).dated_in_future():
-        run = verified(suite, name)
-    run.expect(red={f"BACKUP-1 {name}"} | RECOVERED_FROM[name] | JOB_OF[name])
+def test_newest_is_dated_in_the_future(suite: Suite, lab: Lab, system: str) -> None:
+    with in_all(lab, system, BackupHistory.dated_in_future):
+        run = suite.run(system)
+    run.expect(red=of_all(system, lambda name: {f"BACKUP-1 {name}"} | RECOVERED_FROM[name] | JOB_OF[name]))
 
 
 @pytest.mark.proves("BACKUP-1")
@@ -69,11 +86,11 @@ def test_clock_moved_on(suite: Suite) -> None:
     run.expect(red=old.union(*(RECOVERED_FROM[name] for name in sets)))
 
 
-@each_set
+@each_system
 @pytest.mark.proves("BACKUP-1")
-def test_one_still_being_written_is_neither_the_newest_nor_broken(suite: Suite, lab: Lab, name: str) -> None:
-    with history(lab, name).being_written():
-        run = verified(suite, name)
+def test_one_still_being_written_is_neither_the_newest_nor_broken(suite: Suite, lab: Lab, system: str) -> None:
+    with in_all(lab, system, BackupHistory.being_written):
+        run = suite.run(system)
     run.expect()
 
 
@@ -100,12 +117,12 @@ def test_store_refuses_our_key(suite: Suite, lab: Lab) -> None:
     assert "403" in run.said("BACKUP-1 daily-database")
 
 
-@each_set
+@each_system
 @pytest.mark.proves("BACKUP-2")
-def test_newest_is_cut(suite: Suite, lab: Lab, name: str) -> None:
-    with history(lab, name).truncated():
-        run = verified(suite, name)
-    run.expect(red=DAMAGED[name])
+def test_newest_is_cut(suite: Suite, lab: Lab, system: str) -> None:
+    with in_all(lab, system, BackupHistory.truncated):
+        run = suite.run(system)
+    run.expect(red=of_all(system, DAMAGED.__getitem__))
 
 
 @each_compressed
@@ -133,36 +150,36 @@ def test_bit_flipped_beside_a_checksum(suite: Suite, lab: Lab) -> None:
     run.expect(red={"BACKUP-2 weekly-database"})
 
 
-@each_set
+@each_system
 @pytest.mark.proves("BACKUP-2")
-def test_newest_has_no_bytes(suite: Suite, lab: Lab, name: str) -> None:
-    with history(lab, name).emptied():
-        run = verified(suite, name)
-    run.expect(red=DAMAGED[name] | {f"BACKUP-3 {name}"} | RECOVERED_FROM[name])
+def test_newest_has_no_bytes(suite: Suite, lab: Lab, system: str) -> None:
+    with in_all(lab, system, BackupHistory.emptied):
+        run = suite.run(system)
+    run.expect(red=of_all(system, lambda name: DAMAGED[name] | {f"BACKUP-3 {name}"} | RECOVERED_FROM[name]))
 
 
-@each_set
+@each_system
 @pytest.mark.proves("BACKUP-2")
-def test_newest_is_a_text(suite: Suite, lab: Lab, name: str) -> None:
-    with history(lab, name).wrong_format():
-        run = verified(suite, name)
-    run.expect(red=DAMAGED[name] | {f"BACKUP-3 {name}"})
+def test_newest_is_a_text(suite: Suite, lab: Lab, system: str) -> None:
+    with in_all(lab, system, BackupHistory.wrong_format):
+        run = suite.run(system)
+    run.expect(red=of_all(system, lambda name: DAMAGED[name] | {f"BACKUP-3 {name}"}))
 
 
-@each_set
+@each_system
 @pytest.mark.proves("BACKUP-2")
-def test_newest_is_a_folder(suite: Suite, lab: Lab, name: str) -> None:
-    with history(lab, name).directory_in_place():
-        run = verified(suite, name)
-    run.expect(red=DAMAGED[name] | {f"BACKUP-3 {name}"})
+def test_newest_is_a_folder(suite: Suite, lab: Lab, system: str) -> None:
+    with in_all(lab, system, BackupHistory.directory_in_place):
+        run = suite.run(system)
+    run.expect(red=of_all(system, lambda name: DAMAGED[name] | {f"BACKUP-3 {name}"}))
 
 
-@each_set
+@each_system
 @pytest.mark.proves("BACKUP-2")
-def test_newest_is_a_tar_whose_members_leave_it(suite: Suite, lab: Lab, name: str) -> None:
-    with history(lab, name).tar_with_parent_members():
-        run = verified(suite, name)
-    run.expect(red=DAMAGED[name] | {f"BACKUP-3 {name}"})
+def test_newest_is_a_tar_whose_members_leave_it(suite: Suite, lab: Lab, system: str) -> None:
+    with in_all(lab, system, BackupHistory.tar_with_parent_members):
+        run = suite.run(system)
+    run.expect(red=of_all(system, lambda name: DAMAGED[name] | {f"BACKUP-3 {name}"}))
 
 
 @each_database
