@@ -10,6 +10,7 @@ import pytest
 
 from fixtures.lab.backups import DumpHistory
 from fixtures.lab.lab import Lab
+from reports.requirement import Measurement
 from tests.proofs.affected import DRILLED
 from tests.proofs.conftest import Run, Suite
 from tests.restore.conftest import IMAGES, containers  # noqa: F401 -- a fixture
@@ -101,13 +102,6 @@ def test_dump_runs_a_command(suite: Suite, lab: Lab) -> None:
     run.expect(red=UNRESTORABLE[WEEKLY], grey=COMPARED[WEEKLY])
 
 
-@pytest.mark.proves("RESTORE-1")
-def test_roles_that_a_dump_names_and_does_not_bring_are_no_fault(suite: Suite) -> None:
-    run = drilled(suite, WEEKLY)
-    run.expect()
-    assert "mira_lector" in run.observed("RESTORE-1 weekly-database")["roles created beforehand"]
-
-
 @each_format
 @pytest.mark.proves("RESTORE-1")
 def test_dump_of_a_newer_pg_dump_gets_a_newer_server(suite: Suite, lab: Lab, name: str) -> None:
@@ -125,12 +119,12 @@ def test_bit_flipped_where_no_digest_is_cannot_be_known_and_is_said(suite: Suite
     assert "cannot be known" in run.observed("RESTORE-1 weekly-database")["content unproven"]
 
 
-@each_format
 @pytest.mark.proves("RESTORE-1")
-def test_no_server_is_to_be_had(suite: Suite, name: str) -> None:
+def test_no_server_is_to_be_had(suite: Suite) -> None:
+    for name, system in SYSTEMS.items():
+        suite.run(system, rooms=DRILL, variables=NO_ENGINE).expect(grey=UNRESTORABLE[name] | COMPARED[name])
     # What was never begun leaves nothing.
-    suite.run(SYSTEMS[name], rooms=DRILL, variables=NO_ENGINE).expect(grey=UNRESTORABLE[name] | COMPARED[name])
-    drilled(suite, name).expect()
+    drilled(suite, DAILY).expect()
 
 
 @pytest.mark.proves("RESTORE-1")
@@ -183,23 +177,42 @@ def test_declared_table_was_gone(suite: Suite, lab: Lab, name: str) -> None:
     run.expect(red={f"RESTORE-3 {name}"} | also)
 
 
+# What may be expected of a table's rows, each in a way of its own.
+EXPECTED = {
+    EPISODES: "onco_episodios = { min = 20000, max = 40000, live = 0.02, drop = 0.1 },"
+    " alma_pacientes = { exact = 12000 }",
+    'rpo = "8 days"': 'rpo = "8 days"\nlive = "main"',
+}
+HALVED = "DELETE FROM onco_episodios WHERE id % 2 = 0; DELETE FROM alma_pacientes WHERE id % 2 = 0"
+
+
 @pytest.mark.proves("RESTORE-3")
-@pytest.mark.parametrize("limit", ["min = 30000", "exact = 30000", "min = 20000, max = 40000"])
-def test_half_of_a_declared_table_was_deleted(suite: Suite, lab: Lab, limit: str) -> None:
-    limits = {EPISODES: f"onco_episodios = {{ {limit} }}"}
-    suite.run("mira", rooms=DRILL, limits=limits).expect()
-    with lab.backups.weekly_database.half_deleted():
-        run = suite.run("mira", rooms=DRILL, limits=limits)
+def test_half_of_each_declared_table_was_deleted(suite: Suite, lab: Lab) -> None:
+    suite.run("mira", rooms=DRILL, limits=EXPECTED).expect()
+    with lab.backups.weekly_database.after(HALVED):
+        run = suite.run("mira", rooms=DRILL, limits=EXPECTED)
     run.expect(red={"RESTORE-3 weekly-database"})
+    fallen = {(each.subject, each.what.partition(",")[2].partition(",")[0], each.comparison) for each in broken(run)}
+    assert fallen == {
+        ("alma_pacientes", " as declared", "exactly"),
+        ("onco_episodios", " as declared", "at least"),
+        ("onco_episodios", " as the live database", "at least"),
+        ("onco_episodios", " as the last good drill", "at least"),
+    }
+    assert "the last good drill" in run.said("RESTORE-3 weekly-database")
 
 
-@each_format
+def broken(run: Run) -> list[Measurement]:
+    return [each for each in run.results["RESTORE-3 weekly-database"].measurements if not each.holds]
+
+
 @pytest.mark.proves("RESTORE-10")
-def test_drill_before_was_killed(suite: Suite, name: str) -> None:
-    killed = suite.run(SYSTEMS[name], rooms=DRILL, meanwhile=partial(kill_in_its_drill, suite.temporary))
-    assert [each for each in killed.left if each.startswith("constancia-drill-")]
-    drilled(suite, name).expect(red={f"RESTORE-10 {name}"})
-    drilled(suite, name).expect()
+def test_drill_before_was_killed(suite: Suite) -> None:
+    for name, system in SYSTEMS.items():
+        killed = suite.run(system, rooms=DRILL, meanwhile=partial(kill_in_its_drill, suite.temporary))
+        assert [each for each in killed.left if each.startswith("constancia-drill-")]
+        drilled(suite, name).expect(red={f"RESTORE-10 {name}"})
+    drilled(suite, DAILY).expect()
 
 
 def kill_in_its_drill(temporary: Path, process: "subprocess.Popen[str]") -> None:
@@ -230,29 +243,31 @@ HARMLESS = "CREATE SCHEMA public; SET setting_of_a_newer_server = 1;"
 
 
 @pytest.mark.proves("RESTORE-1")
-def test_errors_of_a_restore_are_told_apart(suite: Suite, lab: Lab) -> None:
+def test_harmless_errors_and_roles_that_a_dump_does_not_bring_are_no_fault(suite: Suite, lab: Lab) -> None:
     with lab.backups.weekly_database.with_line(HARMLESS.replace("; ", ";\n")):
-        harmless = drilled(suite, WEEKLY)
-    with lab.backups.weekly_database.with_line("SELECT nobody_knows_this();"):
-        harmful = drilled(suite, WEEKLY)
-    harmless.expect()
-    harmful.expect(red={f"RESTORE-1 {WEEKLY}"})
-
-
-@pytest.mark.proves("RESTORE-3")
-def test_declared_table_holds_more_than_it_may(suite: Suite) -> None:
-    limits = {EPISODES: "onco_episodios = { min = 1, max = 29999 }"}
-    run = suite.run("mira", rooms=DRILL, limits=limits)
-    run.expect(red={"RESTORE-3 weekly-database"})
-    assert "at most 29" in run.said("RESTORE-3 weekly-database")
-
-
-@pytest.mark.proves("RESTORE-3")
-def test_half_was_deleted_since_the_last_good_drill(suite: Suite, lab: Lab) -> None:
-    with lab.backups.weekly_database.half_deleted():
         run = drilled(suite, WEEKLY)
-    run.expect(red={"RESTORE-3 weekly-database"})
-    assert "the last good drill" in run.said("RESTORE-3 weekly-database")
+    run.expect()
+    assert "mira_lector" in run.observed("RESTORE-1 weekly-database")["roles created beforehand"]
+
+
+@pytest.mark.proves("RESTORE-1")
+def test_an_error_that_is_not_harmless(suite: Suite, lab: Lab) -> None:
+    with lab.backups.weekly_database.with_line("SELECT nobody_knows_this();"):
+        run = drilled(suite, WEEKLY)
+    run.expect(red={f"RESTORE-1 {WEEKLY}"})
+
+
+@pytest.mark.proves("RESTORE-3")
+@pytest.mark.proves("RESTORE-7")
+def test_declared_table_holds_more_than_it_may_and_a_smoke_query_does_not_answer(suite: Suite) -> None:
+    limits = {
+        EPISODES: "onco_episodios = { min = 1, max = 29999 }",
+        "JOIN alma_pacientes p": "JOIN alma_pacientas p",
+    }
+    run = suite.run("mira", rooms=DRILL, limits=limits)
+    run.expect(red={"RESTORE-3 weekly-database", "RESTORE-7 weekly-database"})
+    assert "at most 29" in run.said("RESTORE-3 weekly-database")
+    assert "no answer" in run.said("RESTORE-7 weekly-database")
 
 
 @pytest.mark.proves("RESTORE-3")
@@ -262,22 +277,10 @@ def test_no_earlier_drill_is_on_record(suite: Suite) -> None:
     suite.run("mira", rooms=DRILL, variables=variables).expect()
 
 
-LIVE = {EPISODES: "onco_episodios = { live = 0.02 }", 'rpo = "8 days"': 'rpo = "8 days"\nlive = "main"'}
-
-
-@pytest.mark.proves("RESTORE-3")
-def test_rows_are_missing_that_the_live_database_has(suite: Suite, lab: Lab) -> None:
-    suite.run("mira", rooms=DRILL, limits=LIVE).expect()
-    with lab.backups.weekly_database.half_deleted():
-        run = suite.run("mira", rooms=DRILL, limits=LIVE)
-    run.expect(red={"RESTORE-3 weekly-database"})
-    assert "the live database" in run.said("RESTORE-3 weekly-database")
-
-
 @pytest.mark.proves("RESTORE-3")
 def test_live_database_is_not_reached(suite: Suite, lab: Lab) -> None:
     with lab.database.stopped():
-        run = suite.run("mira", rooms=DRILL, limits=LIVE)
+        run = suite.run("mira", rooms=DRILL, limits=EXPECTED)
     run.expect(grey={"RESTORE-3 weekly-database"})
 
 
@@ -293,10 +296,11 @@ def test_a_letter_was_changed_in_a_table_that_nobody_changes(suite: Suite, lab: 
 
 @each_format
 @pytest.mark.proves("RESTORE-4")
-def test_job_dumps_an_old_replica(suite: Suite, lab: Lab, name: str) -> None:
+@pytest.mark.proves("RESTORE-8")
+def test_job_dumps_an_old_replica_and_recovery_takes_too_long(suite: Suite, lab: Lab, name: str) -> None:
     with dumps(lab, name).of_a_stuck_replica():
-        run = drilled(suite, name)
-    run.expect(red={f"RESTORE-4 {name}"})
+        run = suite.run(SYSTEMS[name], rooms=DRILL, limits={'rto = "4h"': 'rto = "10ms"'})
+    run.expect(red={f"RESTORE-4 {name}", f"RESTORE-8 {name}"})
     assert "age of the newest row" in run.said(f"RESTORE-4 {name}")
 
 
@@ -316,25 +320,20 @@ def test_table_that_tells_of_its_time_was_emptied(suite: Suite, lab: Lab) -> Non
     assert "the table is empty" in run.said("RESTORE-4 weekly-database")
 
 
+UNSOUND = """
+SELECT setval(pg_get_serial_sequence('onco_episodios', 'id'), 7);
+ALTER TABLE onco_casos ADD CHECK (codigo <> '') NOT VALID;
+DELETE FROM alma_pacientes WHERE id = 32;
+ALTER TABLE onco_casos ADD FOREIGN KEY (paciente_rut) REFERENCES alma_pacientes (rut) NOT VALID
+"""
+
+
 @pytest.mark.proves("RESTORE-5")
-@pytest.mark.parametrize(
-    ("statement", "said"),
-    [
-        ("SELECT setval(pg_get_serial_sequence('onco_episodios', 'id'), 7)", "sequence"),
-        ("ALTER TABLE onco_casos ADD CHECK (codigo <> '') NOT VALID", "not validated"),
-        (
-            """DELETE FROM alma_pacientes WHERE id = 32;
-            ALTER TABLE onco_casos ADD FOREIGN KEY (paciente_rut) REFERENCES alma_pacientes (rut) NOT VALID""",
-            "refer",
-        ),
-    ],
-    ids=["sequence behind", "constraint never validated", "orphans"],
-)
-def test_structure_is_not_sound(suite: Suite, lab: Lab, statement: Any, said: str) -> None:  # noqa: ANN401 -- literal texts, of SQL
-    with lab.backups.weekly_database.after(statement):
+def test_structure_is_not_sound(suite: Suite, lab: Lab) -> None:
+    with lab.backups.weekly_database.after(UNSOUND):
         run = drilled(suite, WEEKLY)
     run.expect(red={"RESTORE-5 weekly-database"})
-    assert said in run.said("RESTORE-5 weekly-database")
+    assert all(each in run.said("RESTORE-5 weekly-database") for each in ("sequence", "not validated", "refer"))
 
 
 @pytest.mark.proves("RESTORE-6")
@@ -358,20 +357,6 @@ def test_smoke_query_answers_otherwise(suite: Suite, lab: Lab) -> None:
     run.expect(red={"RESTORE-7 weekly-database"})
 
 
-@pytest.mark.proves("RESTORE-7")
-def test_smoke_query_does_not_answer(suite: Suite) -> None:
-    run = suite.run("mira", rooms=DRILL, limits={"JOIN alma_pacientes p": "JOIN alma_pacientas p"})
-    run.expect(red={"RESTORE-7 weekly-database"})
-    assert "no answer" in run.said("RESTORE-7 weekly-database")
-
-
-@each_format
-@pytest.mark.proves("RESTORE-8")
-def test_recovery_takes_too_long(suite: Suite, name: str) -> None:
-    run = suite.run(SYSTEMS[name], rooms=DRILL, limits={'rto = "4h"': 'rto = "10ms"'})
-    run.expect(red={f"RESTORE-8 {name}"})
-
-
 @each_format
 def test_every_day_without_indexes_and_once_a_month_with_them(suite: Suite, name: str) -> None:
     limits = {f'[[restore]]\nbackups = "{name}"': f'[[restore]]\nbackups = "{name}"\ndepth = "data"'}
@@ -387,9 +372,8 @@ def test_the_judge_is_proven_first(suite: Suite, name: str) -> None:
     assert "emptied copy: rejected" in run.observed(f"RESTORE-1 {name}")["the judge was proven first"]
 
 
-@each_format
-def test_another_backup_is_named(suite: Suite, lab: Lab, name: str) -> None:
-    older = dumps(lab, name).files[-2].name
-    run = suite.run(SYSTEMS[name], "--backup", older, rooms=DRILL)
-    run.expect(red={f"RESTORE-4 {name}"})
-    assert run.observed(f"RESTORE-1 {name}")["chosen"] == "by its name"
+def test_another_backup_is_named(suite: Suite, lab: Lab) -> None:
+    older = lab.backups.daily_database.files[-2].name
+    run = suite.run("comercial-electrica", "--backup", older, rooms=DRILL)
+    run.expect(red={f"RESTORE-4 {DAILY}"})
+    assert run.observed(f"RESTORE-1 {DAILY}")["chosen"] == "by its name"
