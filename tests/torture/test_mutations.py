@@ -26,7 +26,7 @@ from tests.torture.trial import DATED, Recorded, Verdict, put_on_record, tried, 
 from tests.torture.truth import Likeness
 
 TRIALS = int(os.environ.get("CONSTANCIA_MUTATIONS", "24"))
-CHUNK = 8  # trials of one test
+CHUNK = 4  # trials of one test
 CHUNKS = [range(begin, min(begin + CHUNK, TRIALS)) for begin in range(0, TRIALS, CHUNK)]
 WHOLE = list(product(KINDS, Recorded))
 PASSED = {
