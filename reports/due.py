@@ -33,7 +33,6 @@ UNVERIFIED = 2
 CONNECTED_WITHIN = 5
 MOST_NAMED = 5
 _FORMAT = "1"
-_ROOMS = ("checks", "restore")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)")
 _Ask = Callable[[str, Sequence[object]], Sequence[tuple[Any, ...]]]
 
@@ -154,11 +153,9 @@ class Asked:
 
     def _sources(self) -> Iterator[tuple[str, int, int]]:
         files = [self.house / "conftest.py", self.house / "pyproject.toml"]
-        files += (path for room in _ROOMS for path in sorted((self.house / room).glob("*.py")))
         for argument in self.arguments:
             path = self.folder.joinpath(argument.partition("::")[0])
-            if not path.resolve().is_relative_to(self.house):
-                files += sorted(path.rglob("*.py")) if path.is_dir() else [path]
+            files += sorted(path.rglob("*.py")) if path.is_dir() else [path]
         for path in files:
             about = path.stat()
             yield str(path), about.st_size, about.st_mtime_ns
