@@ -1,7 +1,8 @@
-"""Is the database there, fast, unblocked, and indexed?"""
+"""Is the database there, fast, unblocked, indexed, and of the size that one expects?"""
 
 from fixtures.activity import Activity
 from fixtures.database import Database
+from fixtures.growth import SIZE, Growth
 from fixtures.indexes import Indexes
 from fixtures.query_time import QueryTime
 from fixtures.statements import Statements
@@ -66,3 +67,15 @@ def test_recommended_indexes_are_valid(indexes: Indexes, evidence: Evidence) -> 
     """
     for declared, state in indexes.states():
         evidence.equal(f"index on {declared}", state, expected="valid", subject=declared.table)
+
+
+@requirement("DATABASE-6", severity="P3", every="1 day")
+def test_database_grows_as_expected(growth: Growth, evidence: Evidence) -> None:
+    """The database grows as expected, and does not lose half of what it holds.
+
+    Source: operations guide, "DB size".
+    """
+    evidence.note(SIZE, growth.size, unit="bytes", subject=growth.name)
+    then = f"{growth.name}, compared with {growth.earlier.at:%Y-%m-%d %H:%M} UTC"
+    evidence.at_most("size now", growth.size, limit=growth.most, unit="bytes", subject=then)
+    evidence.at_least("size now", growth.size, limit=growth.least, unit="bytes", subject=then)

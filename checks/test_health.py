@@ -2,6 +2,7 @@
 
 from fixtures.api import Health, Transaction
 from fixtures.certificate import Certificate
+from fixtures.slowness import IN_A_ROW, Slowness
 from reports.requirement import Evidence, requirement
 
 
@@ -25,6 +26,17 @@ def test_health_document_says_what_is_expected(health_document: Health, evidence
     observed = health_document.observed_fields()
     for path, expected in health_document.fields.items():
         evidence.equal(path, observed[path], expected=expected, subject=health_document.url)
+
+
+@requirement("HEALTH-3", severity="P2", every="2 min")
+def test_health_endpoint_is_not_persistently_slow(slowness: Slowness, evidence: Evidence) -> None:
+    """The health endpoint is not persistently slow: of three answers in a row one at least comes in time.
+
+    Source: runbook 1.3 persistente.
+    """
+    limit = slowness.slow.total_seconds()
+    what = f"fastest of {IN_A_ROW} answers in a row"
+    evidence.at_most(what, slowness.fastest(), limit=limit, unit="s", subject=slowness.url)
 
 
 @requirement("HEALTH-4", severity="P1", every="5 min", gate="both")

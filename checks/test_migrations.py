@@ -1,6 +1,7 @@
-"""Migrations: all applied, none failed, none altered."""
+"""Migrations: all applied, none failed, none altered, and nothing changed without one."""
 
 from fixtures.migration_record import Migrations
+from fixtures.schema_changes import DEFINITIONS, ON_RECORD, VERSION, SchemaChanges
 from reports.requirement import Evidence, requirement
 
 
@@ -33,3 +34,16 @@ def test_applied_migrations_are_unaltered(migrations: Migrations, evidence: Evid
     """
     evidence.note("migrations on record", migrations.source)
     evidence.none_of("altered migrations", migrations.altered())
+
+
+@requirement("MIGRATE-4", severity="P2", every="1 day")
+def test_schema_changes_only_with_a_migration(schema_changes: SchemaChanges, evidence: Evidence) -> None:
+    """The schema is as it was when it was last in order, or a migration was applied since.
+
+    Source: runbook 4.2.
+    """
+    now = schema_changes.now
+    evidence.note(DEFINITIONS, now.definitions, subject=schema_changes.name)
+    evidence.note(ON_RECORD, now.migrations, subject=schema_changes.name)
+    evidence.note(VERSION, now.version, subject=schema_changes.name)
+    evidence.none_of("changes without a migration", schema_changes.changes(), subject=schema_changes.name)

@@ -1,6 +1,6 @@
 """A database backup, restored into a throwaway server."""
 
-from fixtures.drills import Drill
+from fixtures.drills import NOBODY, RESPONSIBLE, Drill
 from reports.requirement import Evidence, requirement
 from restore.expectations import measure
 from restore.holding import Hold
@@ -16,7 +16,7 @@ def test_newest_backup_restores(drill: Drill, hold: Hold, evidence: Evidence) ->
     report = hold(drill)
     for what, observed, unit in report.facts():
         evidence.note(what, observed, unit=unit, subject=report.file)
-    evidence.note("responsible", drill.declared.responsible or "nobody declared", subject=report.file)
+    evidence.note(RESPONSIBLE, drill.declared.responsible or NOBODY, subject=report.file)
     evidence.none_of("harmful errors", report.harmful(), subject=report.file)
     evidence.judge()  # what falls short is told before what could not be put on record
     report.require_recorded()
