@@ -6,8 +6,9 @@ CHECKED = {
         *("HEALTH-1 nocobase", "HEALTH-4 nocobase", "HEALTH-5 nocobase"),
         *("LATENCY-1 nocobase/case-list", "LATENCY-2 nocobase/case-list"),
         *("ERRORS-1 nocobase", "ERRORS-2 nocobase", "TRAFFIC-1 nocobase"),
+        *("UPTIME-1 nocobase", "UPTIME-2 alma", "UPTIME-3 main"),
         *("USAGE-1 cases-created", "USAGE-1 active-users"),
-        *("DATABASE-1 main", "DATABASE-3 main", "DATABASE-4 main", "DATABASE-5 main"),
+        *("DATABASE-1 main", "DATABASE-3 main", "DATABASE-4 main", "DATABASE-5 main", "DATABASE-6 main"),
         *("DATABASE-2 main/case-count", "DATABASE-2 main/cases-by-state", "DATABASE-2 main/recent-episodes"),
         *("UPSTREAM-1 alma", "SYNC-1 alma", "SYNC-2 alma", "SYNC-3 alma"),
         *("MIGRATE-1 nocobase", "MIGRATE-2 nocobase"),
@@ -24,20 +25,26 @@ CHECKED = {
         "UPKEEP-3 operations-guide",
         *("INCIDENT-1 system", "INCIDENT-2 system", "INCIDENT-3 system"),
         *("MONITOR-1 uptimerobot", "MONITOR-2 sentry", "MONITOR-2 prometheus", "ALERT-1 guardia"),
+        *("RESTORE-11 weekly-database", "SELF-4 system"),
     },
     "comercial-electrica": {
         *("HOST-1 server", "HOST-2 server", "HOST-4 system"),
-        *("HEALTH-1 api", "HEALTH-2 api", "HEALTH-5 api", "ERRORS-1 api", "DATABASE-1 main", "CACHE-1 redis"),
+        *("HEALTH-1 api", "HEALTH-2 api", "HEALTH-3 api", "HEALTH-5 api", "ERRORS-1 api"),
+        *("DATABASE-1 main", "CACHE-1 redis"),
         *("QUEUE-1 jobs", "QUEUE-2 jobs"),
-        *("MIGRATE-1 prisma", "MIGRATE-2 prisma", "MIGRATE-3 prisma"),
+        *("MIGRATE-1 prisma", "MIGRATE-2 prisma", "MIGRATE-3 prisma", "MIGRATE-4 prisma"),
         *(f"BACKUP-{number} daily-database" for number in (1, 2, 3, 7)),
         "BACKUP-8 database",
         *("UPKEEP-1 review-alerts", "UPKEEP-2 operations", "UPKEEP-3 operations-runbook"),
         *("MONITOR-1 pingdom", "ALERT-1 correo", "ALERT-1 slack"),
+        *("RESTORE-11 daily-database", "SELF-4 system"),
     },
 }
 NOT_APPLICABLE = {
-    "mira": {"HEALTH-2 -", "CACHE-1 -", "MIGRATE-3 -", "BACKUP-6 -", "QUEUE-1 -", "QUEUE-2 -"},
+    "mira": {
+        *("HEALTH-2 -", "HEALTH-3 -", "CACHE-1 -", "MIGRATE-3 -", "MIGRATE-4 -", "BACKUP-6 -"),
+        *("QUEUE-1 -", "QUEUE-2 -"),
+    },
     "comercial-electrica": {
         *("HEALTH-4 -", "LATENCY-1 -", "LATENCY-2 -"),
         *("BACKUP-4 -", "BACKUP-5 -", "BACKUP-6 -"),
@@ -47,7 +54,8 @@ NOT_APPLICABLE = {
         *("ERRORS-2 -", "TRAFFIC-1 -", "MONITOR-2 -"),
         *("USAGE-1 -", "ACCESS-1 -", "ACCESS-2 -"),
         *("INCIDENT-1 -", "INCIDENT-2 -", "INCIDENT-3 -"),
-        *("DATABASE-2 -", "DATABASE-3 -", "DATABASE-4 -", "DATABASE-5 -"),
+        *("UPTIME-1 -", "UPTIME-2 -", "UPTIME-3 -"),
+        *("DATABASE-2 -", "DATABASE-3 -", "DATABASE-4 -", "DATABASE-5 -", "DATABASE-6 -"),
     },
 }
 DRILLED = {
@@ -71,7 +79,7 @@ MIRA_DATABASE = {
     *("SYNC-1 alma", "SYNC-2 alma", "SYNC-3 alma"),
     *("MIGRATE-1 nocobase", "MIGRATE-2 nocobase"),
     *("DATABASE-2 main/case-count", "DATABASE-2 main/cases-by-state", "DATABASE-2 main/recent-episodes"),
-    *("DATABASE-3 main", "DATABASE-4 main", "DATABASE-5 main"),
+    *("DATABASE-3 main", "DATABASE-4 main", "DATABASE-5 main", "DATABASE-6 main"),
     *("USAGE-1 cases-created", "USAGE-1 active-users", "ACCESS-1 nocobase", "ACCESS-2 nocobase"),
 }
 # The lab's ALMA is a database on the same server.
@@ -99,7 +107,7 @@ DAMAGED = {
     "daily-database": {"BACKUP-2 daily-database"},
 }
 COMERCIAL_API = {"HEALTH-1 api", "HEALTH-2 api"}
-COMERCIAL_MIGRATIONS = {"MIGRATE-1 prisma", "MIGRATE-2 prisma", "MIGRATE-3 prisma"}
+COMERCIAL_MIGRATIONS = {"MIGRATE-1 prisma", "MIGRATE-2 prisma", "MIGRATE-3 prisma", "MIGRATE-4 prisma"}
 # The job that makes each backup set, where it is declared: with the newest file old or gone, it did not run.
 JOB_OF = {
     "weekly-database": {"LOGS-3 backup-database"},
@@ -107,6 +115,8 @@ JOB_OF = {
     "daily-database": set[str](),
 }
 COMERCIAL_DATABASE = {"DATABASE-1 main", "HOST-4 system", *COMERCIAL_MIGRATIONS}
+# What is not there at all is not slow: nobody can tell.
+COMERCIAL_UNTIMED = {"HEALTH-3 api"}
 # An API that does not answer at all tells no time either.
 MIRA_UNREACHED = {"HOST-4 system", *MIRA_API}
 COMERCIAL_UNREACHED = {"HOST-4 system", *COMERCIAL_API}

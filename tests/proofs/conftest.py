@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.lab.history import LabHistory, variables_of
 from fixtures.lab.lab import Lab
 from fixtures.short_folder import short_folder
 from reports.ledger import BREACHED, UNVERIFIED, Result
@@ -79,12 +80,14 @@ class Suite:
         temporary: for its temporary files, with a path short enough for a server's socket.
         environment: the lab's.
         forking: what runs without options of pytest are forked from.
+        past: of the lab.
     """
 
     folder: Path
     temporary: Path
     environment: Mapping[str, str]
     forking: Forking
+    past: LabHistory
 
     def run(  # noqa: PLR0913 -- whatever differs from an everyday run is said by name
         self,
@@ -95,6 +98,8 @@ class Suite:
         also: str = "",
         variables: Mapping[str, str] | None = None,
         later: timedelta | None = None,
+        since: Callable[[Path], None] | None = None,
+        goes_on: bool = False,
         meanwhile: Callable[["subprocess.Popen[str]"], None] | None = None,
     ) -> Run:
         """Run the suite in a process of its own.
@@ -107,6 +112,8 @@ class Suite:
             also: what the system file declares beside that.
             variables: environment variables in place of the lab's.
             later: how far its clock is moved on.
+            since: what is done to the file of its history, in which all was well for forty days, before it runs.
+            goes_on: whether its history is that of the run before instead.
             meanwhile: what is done while it runs.
         """
         systems = self.folder / "systems"
@@ -114,7 +121,13 @@ class Suite:
         (systems / f"{system}.toml").write_text(_changed(system, limits or {}) + also, encoding="utf-8")
         results = self.folder / "results.json"
         results.unlink(missing_ok=True)
-        moved = [f"--now={datetime.now(UTC) + later:%Y-%m-%dT%H:%M:%SZ}"] if later else []
+        now = datetime.now(UTC) + (later or timedelta(0))
+        moved = [f"--now={now:%Y-%m-%dT%H:%M:%SZ}"] if later else []
+        history = self.folder / "history.db"
+        if not goes_on:
+            self.past.copy(history, now)
+        if since is not None:
+            since(history)
         arguments = [*rooms, f"--systems={systems}", f"--system={system}", *PLUGINS, "--color=no", *moved, *options]
         environment = {**self._variables(), **(variables or {}), "PROOF_RESULTS": str(results)}
         if meanwhile is None and not options:
@@ -132,7 +145,7 @@ class Suite:
     def _variables(self) -> dict[str, str]:
         """The lab's variables, and of this process's own what pytest and xdist do not tell their children."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
-        history = {"CONSTANCIA_HISTORY": f"sqlite:///{self.folder / 'history.db'}", "CONSTANCIA_VANTAGE": "lab"}
+        history = variables_of(self.folder / "history.db")
         ours = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "TMPDIR": str(self.temporary)}
         return {**kept, **self.environment, **history, **ours}
 
@@ -188,4 +201,4 @@ def suite(lab: Lab, forking: Forking, tmp_path: Path) -> Suite:
         log.visited()
     temporary = lab.folder / "tmp"
     temporary.mkdir(exist_ok=True)
-    return Suite(tmp_path, temporary, lab.environment, forking)
+    return Suite(tmp_path, temporary, lab.environment, forking, lab.history)

@@ -14,6 +14,7 @@ from tests.proofs.affected import (
     COMERCIAL_API,
     COMERCIAL_DATABASE,
     COMERCIAL_UNREACHED,
+    COMERCIAL_UNTIMED,
     MIRA_API,
     MIRA_SERVER,
     MIRA_SIGNED_IN,
@@ -22,7 +23,7 @@ from tests.proofs.affected import (
 from tests.proofs.conftest import Suite
 
 WELL = '{"status":"ok","database":"connected"}'
-IN_A_SECOND = {'timeout = "10s"': 'timeout = "1s"'}
+IN_A_SECOND = {'timeout = "10s"': 'timeout = "1s"', 'slow = "5s"': 'slow = "500ms"'}
 
 
 @pytest.mark.proves("HEALTH-1")
@@ -100,7 +101,7 @@ def test_redirect_leads_to_a_page_that_answers_200(suite: Suite, lab: Lab) -> No
 @pytest.mark.proves("HEALTH-1")
 def test_tls_is_not_spoken(suite: Suite, lab: Lab) -> None:
     run = suite.run("comercial-electrica", variables={"COMERCIAL_API_URL": lab.comercial.url.replace("http", "https")})
-    run.expect(red=COMERCIAL_UNREACHED)
+    run.expect(red=COMERCIAL_UNREACHED, grey=COMERCIAL_UNTIMED)
 
 
 @pytest.mark.proves("HEALTH-1")
@@ -113,7 +114,7 @@ def test_certificate_is_of_an_unknown_authority(suite: Suite, serve: Serve) -> N
             secure.sendall(b'HTTP/1.1 200 OK\r\ncontent-length: 36\r\n\r\n{"status":"ok","database":"connected"')
 
     run = suite.run("comercial-electrica", variables={"COMERCIAL_API_URL": serve(answer).replace("http", "https")})
-    run.expect(red=COMERCIAL_UNREACHED)
+    run.expect(red=COMERCIAL_UNREACHED, grey=COMERCIAL_UNTIMED)
     assert "certificate" in run.said("HEALTH-1 api")
 
 
@@ -123,7 +124,7 @@ def test_authority_of_the_hospital_is_trusted_where_it_is_declared(suite: Suite,
     with lab.tls.before(lab.comercial) as url:
         suite.run("comercial-electrica", variables={"COMERCIAL_API_URL": url}).expect()
         run = suite.run("comercial-electrica", variables={"COMERCIAL_API_URL": url, "COMERCIAL_TLS_AUTHORITY": ""})
-    run.expect(red=COMERCIAL_UNREACHED | {"HEALTH-5 api"})
+    run.expect(red=COMERCIAL_UNREACHED | {"HEALTH-5 api"}, grey=COMERCIAL_UNTIMED)
     assert "unable to get local issuer certificate" in run.said("HEALTH-1 api")
 
 
@@ -138,14 +139,14 @@ def test_authority_of_the_hospital_is_trusted_for_a_whole_transaction(suite: Sui
 @pytest.mark.proves("HEALTH-1")
 def test_name_is_not_found(suite: Suite) -> None:
     run = suite.run("comercial-electrica", variables={"COMERCIAL_API_URL": "http://api.comercial.invalid"})
-    run.expect(red=COMERCIAL_UNREACHED)
+    run.expect(red=COMERCIAL_UNREACHED, grey=COMERCIAL_UNTIMED)
 
 
 @pytest.mark.proves("HEALTH-1")
 def test_name_is_not_found_and_the_canarys_neither(suite: Suite) -> None:
     variables = {"COMERCIAL_API_URL": "http://api.comercial.invalid", "CONSTANCIA_CANARY": "http://canario.invalid"}
     run = suite.run("comercial-electrica", variables=variables)
-    run.expect(grey=COMERCIAL_UNREACHED)
+    run.expect(grey=COMERCIAL_UNREACHED | COMERCIAL_UNTIMED)
 
 
 @pytest.mark.proves("HEALTH-2")
