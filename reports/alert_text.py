@@ -202,4 +202,5 @@ class Letter:
         return self._words.moment(moment(at), self.about.zone)
 
     def _time(self, ms: int) -> str:
-        return self._words.value(ms / 1000, "s")
+        """A time as people tell it: in whole minutes, unless it is shorter."""
+        return self._words.value((ms // MINUTE * MINUTE or ms) / 1000, "s")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +17,9 @@ from reports.incidents import Change, Incidents
 from reports.keeping import HistoryKeeper
 from reports.postmortem import About, write_drafts
 from reports.requirement import Unverified
+
+if TYPE_CHECKING:
+    from reports.history.incidents import Incident
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class Alerting:
         self._faults: list[Unverified] = []
         self.deliveries: dict[str, list[Delivery]] = {name: [] for name in followed}
         self._untold: set[str] = set()
+        self._unrouted: list[Incident] = []
 
     def told(self, system: str) -> bool:
         """Whether everything that was to be told of a system found a channel."""
@@ -88,6 +93,8 @@ class Alerting:
             self._faults.append(fault)
             return False
         self._faults += followed.alerts.faults
+        opened = [each.incident for each in changes if each.kind in ("opened", "joined")]
+        self._unrouted += [each for each in opened if followed.alerts.nobody_is_told_of(each)]
         try:
             followed.afterwards(changes, now)
         except Unverified as fault:
@@ -101,5 +108,8 @@ class Alerting:
             told = "alert" if each.accepted else "NOT SENT, the next run tries again: alert"
             line = f"{told} by route {each.message.route} ({said}): {each.message.subject}"
             terminalreporter.write_line(line, red=not each.accepted)
+        for one in self._unrouted:
+            what = f"incident {one.number} ({one.severity}, {one.requirement} {one.target})"
+            terminalreporter.write_line(f"alerts: no [[route]] takes {what}: nobody is told of it")
         for fault in self._faults:
             terminalreporter.write_line(f"alerts: {fault}", red=True)

@@ -143,6 +143,13 @@ class Alerts:
         self._redact = redact
         self.faults: list[Unverified] = []
 
+    def nobody_is_told_of(self, incident: "Incident") -> bool:
+        """Whether no route takes an incident that stands alone."""
+        routes = self._watched.routes
+        return incident.leader is None and not any(
+            each.takes(incident.severity, incident.requirement) for each in routes
+        )
+
     def tell(self, now: datetime) -> Sequence[Delivery]:
         """Tell what is owed now, one message a route.
 

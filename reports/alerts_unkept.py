@@ -61,7 +61,8 @@ class UnkeptAlerts:
             for each in results:
                 entry = memory.get(_key(each))
                 for route in self._watched.routes:
-                    letters[route] += _news(each, entry, route, milliseconds(now), history=history)
+                    news = _news(each, entry, route, milliseconds(now), quiet=history or self._watched.silent(now))
+                    letters[route] += news
             written = {route: self._alerts.letter(route, news, now) for route, news in letters.items() if news}
             deliveries = self._alerts.deliver(written, now)
             for route, delivery in deliveries.items():
@@ -74,10 +75,10 @@ class UnkeptAlerts:
             return list(deliveries.values())
 
 
-def _news(each: Kept, entry: dict[str, Any] | None, route: Route, now: int, *, history: bool) -> Iterator[News]:
-    """What a route is to tell of a result."""
+def _news(each: Kept, entry: dict[str, Any] | None, route: Route, now: int, *, quiet: bool) -> Iterator[News]:
+    """What a route is to tell of a result; where it is `quiet`, of what it told before that it is over, and no more."""
     told = entry["routes"].get(route.name) if entry else None
-    if _matters(each) and not history and route.takes(each.severity, each.requirement):
+    if _matters(each) and not quiet and route.takes(each.severity, each.requirement):
         if told is None or now - told >= AGAIN:
             kind: Kind = "opened" if told is None else "reminder"
             yield News(_incident(each, entry["began"] if entry else each.at), kind, each.at)
