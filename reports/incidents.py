@@ -206,12 +206,18 @@ class _Following:
         return list(groups.values())
 
     def _led(self, each: "Incident", leader: "Incident") -> "Incident":
-        """An incident with its leader's number on record; the leader itself has none."""
+        """An incident with its leader's number on record; the leader itself has none.
+
+        Whoever has acknowledged the leader is at work on what comes of it, too.
+        """
         from reports.history import incidents
 
         under = None if each.number == leader.number else leader.number
         at = milliseconds(self._now)
         led = each if each.leader == under else incidents.group(self._opened, each, at=at, under=under)
+        if led.leader is not None and led.owner is None and leader.owner is not None:
+            said = f"grouped under {leader.number}"
+            led = incidents.acknowledge(self._opened, led, at=at, by=leader.owner, said=said)
         self._open[each.requirement, each.target] = led
         return led
 

@@ -195,6 +195,25 @@ def test_those_of_one_run_are_opened_under_the_gravest(suite: Suite) -> None:
     assert changes[1].incident.leader == changes[0].incident.number
 
 
+def test_whoever_took_on_the_leader_has_what_comes_of_it(suite: Suite) -> None:
+    leader = suite.find(0, DATABASE_1="B", HEALTH_1="B")[0].incident
+    with suite.history.writing() as opened:
+        stored.acknowledge(opened, leader, at=leader.opened, by="Rodrigo Tapia")
+    (health,) = suite.find(2, DATABASE_1="B", HEALTH_1="B")
+    assert (health.incident.leader, health.incident.owner) == (leader.number, "Rodrigo Tapia")
+    assert suite.told(health.incident.number) == ["opened", "grouped", "acknowledged"]
+
+
+def test_who_took_on_a_lesser_one_has_not_taken_on_the_graver(suite: Suite) -> None:
+    suite.find(0, HEALTH_1="B")
+    health = suite.find(2, HEALTH_1="B")[0].incident
+    with suite.history.writing() as opened:
+        stored.acknowledge(opened, health, at=health.opened, by="Rodrigo Tapia")
+    opened_, grouped = suite.find(3, DATABASE_1="B")
+    assert opened_.incident.owner is None
+    assert grouped.incident.owner == "Rodrigo Tapia"
+
+
 def test_when_the_leader_is_over_the_next_one_leads_what_comes(suite: Suite) -> None:
     suite.find(0, HEALTH_1="B")
     suite.find(2, HEALTH_1="B", DATABASE_1="B")
@@ -266,7 +285,7 @@ def test_runners_at_once_open_one(history: History) -> None:
         subprocess.Popen(
             [*arguments, str(1 + n / 60)], cwd=HOUSE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        for n in range(6)
+        for n in range(3)
     ]
     for each in runners:
         assert each.stdout is not None
