@@ -144,14 +144,12 @@ class _Following:
         yield Change("recovered", ended, why)
 
     def _may_end(self, known: "Incident", newest: Kept) -> bool:
-        """Whether this result is of after its beginning, and of whoever saw it: others may look from elsewhere.
+        """Whether this result is of whoever saw it: others may look from elsewhere.
 
         Of a vantage point that looks no more nothing will come: then another one's word counts.
         """
         from reports.history.questions import Series, last
 
-        if newest.at < known.began:
-            return False
         if known.vantage == self._seen.vantage:
             return True
         theirs = Series(known.system, known.environment, known.requirement, known.target, known.vantage)
