@@ -57,9 +57,9 @@ class Plan:
         return ZoneInfo(self.timezone)
 
     @property
-    def longest(self) -> timedelta:
-        """How long any of its checks may take."""
-        return max((each.limit for each in self.checks), default=timedelta(0))
+    def credible(self) -> timedelta:
+        """How far ahead a claim may lapse: clocks of runners differ, but one that says more was made by a wrong one."""
+        return 2 * max((each.limit for each in self.checks), default=timedelta(0))
 
     def as_text(self) -> str:
         """The plan as JSON, the same for the same checks."""
@@ -176,8 +176,8 @@ def outlook(system: str, plan: Plan, standing: Standing, now: datetime) -> Outlo
     zone, at = plan.zone, milliseconds(now)
     times = [(due_at(each, standing.judged.get(each.key), now, zone), each) for each in plan.checks]
     due = [each for when, each in times if when <= now]
-    longest = plan.longest / timedelta(milliseconds=1)
-    held = {key for key, (_, until) in standing.claimed.items() if at < until <= at + longest}
+    credible = milliseconds(now + plan.credible)
+    held = {key for key, (_, until) in standing.claimed.items() if at < until <= credible}
     return Outlook(
         system,
         zone,

@@ -217,8 +217,8 @@ class WhatIsDue:
             for name, plan in self._plans.items():
                 until = {each.key: now + each.limit // timedelta(milliseconds=1) for each in plan.checks}
                 asked = {(each, target): until[each, target] for system, each, target in wanted if system == name}
-                longest = plan.longest // timedelta(milliseconds=1)
-                ours = kept.take(opened, self._place(name), asked, run=run, now=now, longest=longest)
+                credible = now + plan.credible // timedelta(milliseconds=1)
+                ours = kept.take(opened, self._place(name), asked, run=run, now=now, credible=credible)
                 taken |= {(name, *key) for key in ours}
         # Between the look and the claim another run may have judged what was due, and given it back.
         return taken.intersection(self._look())

@@ -62,13 +62,19 @@ HEAVY = (
 def scheduled(operator: OperatorsFolder) -> OperatorsFolder:
     """An operator's folder with such checks."""
     operator.system("shop", NIGHTLY)
+    (operator.folder / "tmp").mkdir()
     operator.check("parts", CHECKS.format(seldom='evidence.note("noted", 1)'))
     return operator
 
 
+def apart(operator: OperatorsFolder) -> Mapping[str, str]:
+    """Variables that keep what other tests kill, and so leave to be swept, out of sight."""
+    return {"TMPDIR": str(operator.folder / "tmp")}
+
+
 def due(operator: OperatorsFolder, now: str, *arguments: str, workers: int = 0) -> tuple[int, list[str], str]:
     """A run with --due: its exit code, what it judged, and what it printed."""
-    ended = operator.run("--due", "--now", now, "-v", *arguments, workers=workers)
+    ended = operator.run("--due", "--now", now, "-v", *arguments, workers=workers, environment=apart(operator))
     words = ("PASSED", "BREACHED", "UNVERIFIED")
     ran = [line for line in ended.output.splitlines() if "::test_" in line and any(word in line for word in words)]
     judged = sorted({line.partition("::test_")[2].partition("[")[0] for line in ran})
@@ -208,8 +214,8 @@ def pytest_unconfigure():
 """
     )
     arguments = ("restore", "-p", "loaded_modules")
-    environment = {"PYTHONPATH": str(scheduled.folder)}
-    # Drills, too: their folder has a conftest.py of its own.
+    environment = {"PYTHONPATH": str(scheduled.folder), **apart(scheduled)}
+    # Of drills, too: their folder has a conftest.py of its own.
     first = scheduled.run("--due", "--now", NOON, "--collect-only", *arguments, environment=environment)
     assert "loaded: ['pydantic', 'sqlalchemy'" in first.output
     due(scheduled, NOON, "restore", "-k", "SELF")
@@ -227,7 +233,7 @@ def start(
     return subprocess.Popen(
         [*command, *(f"-pno:{plugin}" for plugin in PLUGINS_OF_THE_TESTS)],
         cwd=HOUSE,
-        env={**kept, "COLUMNS": "200", "CONSTANCIA_HISTORY": operator.history, **environment},
+        env={**kept, "COLUMNS": "200", "CONSTANCIA_HISTORY": operator.history, **apart(operator), **environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -353,10 +359,9 @@ def test_store_that_is_down_lets_the_spool_say_what_is_due(scheduled: OperatorsF
 
 
 def test_lapsed_runs_are_swept_by_a_run_with_nothing_due(
-    scheduled: OperatorsFolder, tmp_path_factory: pytest.TempPathFactory
+    scheduled: OperatorsFolder,
 ) -> None:
-    temporary = tmp_path_factory.mktemp("t")
-    environment = {"TMPDIR": str(temporary)}
+    temporary, environment = scheduled.folder / "tmp", apart(scheduled)
     due(scheduled, NOON)
     folder = temporary / f"constancia-{COPIES}-abc"
     folder.mkdir()

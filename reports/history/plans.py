@@ -47,7 +47,7 @@ def forget(opened: "Connection", at: Place, selection: str) -> None:
 
 
 def take(
-    opened: "Connection", at: Place, wanted: Mapping[Key, int], *, run: str, now: int, longest: int
+    opened: "Connection", at: Place, wanted: Mapping[Key, int], *, run: str, now: int, credible: int
 ) -> Collection[Key]:
     """Claim checks for a run: those that nobody holds a claim to that has not lapsed.
 
@@ -57,7 +57,7 @@ def take(
         wanted: by requirement and target, until when each claim shall hold (ms).
         run: whose claims they will be.
         now: in ms.
-        longest: no claim holds longer than so many ms; one that says so was made before a clock was set back.
+        credible: until when a claim may hold (ms): one that says it holds longer was made by a wrong clock.
 
     Returns:
         The checks that are this run's now.
@@ -77,7 +77,7 @@ def take(
     taking = adding.on_conflict_do_update(
         index_elements=claim.primary_key,
         set_={"run": adding.excluded.run, "until": adding.excluded.until},
-        where=or_(claim.c.until <= now, claim.c.until > now + longest),
+        where=or_(claim.c.until <= now, claim.c.until > credible),
     )
     taken = opened.execute(taking.returning(claim.c.requirement, claim.c.target))
     return {(row.requirement, row.target) for row in taken}
