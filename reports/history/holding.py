@@ -6,7 +6,7 @@ the requirement is due. A test compares the two.
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, select
+from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select
 
 from reports.history.tables import CODES, result, series
 from reports.requirement import Outcome
@@ -41,6 +41,11 @@ def time_in(state: tuple[int, ...], of: "FromClause") -> _Number:
     return func.coalesce(func.sum(case((of.c.outcome.in_(state), of.c.finish - of.c.begin), else_=0)), 0)
 
 
+def of_one_state(hours: "FromClause") -> ColumnElement[bool]:
+    """Whether a series said one thing throughout an hour that is rolled up: such an hour can be cut anywhere."""
+    return or_(hours.c.up == HOUR, hours.c.down == HOUR, hours.c.up + hours.c.down == 0)
+
+
 def held(spans: "FromClause") -> "CTE":
     """What results say within spans of time.
 
@@ -51,7 +56,7 @@ def held(spans: "FromClause") -> "CTE":
     Returns:
         Of each result within a span, and of those before it that may hold into it: the columns of its span, `at`,
         `outcome`, `observed`, and from when to when it holds there (`begin`, `finish`); nowhere where `finish` is not
-        later.
+        later. All of them are empty of a span that no result lies in.
     """
     following = func.lead(result.c.at).over(
         partition_by=(spans.c.series, spans.c.kind, spans.c.first), order_by=(result.c.at, result.c.run)
@@ -64,7 +69,8 @@ def held(spans: "FromClause") -> "CTE":
     looked = (
         select(*spans.c, result.c.at, result.c.outcome, result.c.observed, hold.label("hold"))
         .add_columns(func.coalesce(following, spans.c.last).label("following"))
-        .select_from(spans.join(series, series.c.id == spans.c.series).join(result, within))
+        # Outer, so that SQLite begins with the spans; it would read all results otherwise.
+        .select_from(spans.join(series, series.c.id == spans.c.series).join(result, within, isouter=True))
         .cte("looked")
     )
     finish = least(least(looked.c.at + looked.c.hold, looked.c.following), looked.c.last)
@@ -78,6 +84,6 @@ def held(spans: "FromClause") -> "CTE":
     ).cte("held")
 
 
-def hours(moment: _Number) -> _Number:
+def hour_of(moment: _Number) -> _Number:
     """The hour that a time lies in, since 1970."""
     return moment // literal(HOUR)

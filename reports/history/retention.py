@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, bindparam, delete, exists, func, insert, literal, or_, select, update
+from sqlalchemy import BigInteger, bindparam, delete, exists, func, insert, literal, select, update
 
-from reports.history.holding import DAY, HOUR, hold
+from reports.history.holding import DAY, HOUR, hold, of_one_state
 from reports.history.rollups import roll, without_writers
 from reports.history.tables import detail, hour, mark, result, series
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, FromClause
+    from sqlalchemy import Connection
 
     from reports.history.store import History
 
@@ -92,20 +92,16 @@ def _ripe(opened: "Connection", begin: int, end: int) -> Sequence[tuple[int, int
         following.c.series == hour.c.series,
         following.c.hour > hour.c.hour,
         following.c.hour <= hour.c.hour + reach,
-        ~_of_one_state(following),
+        ~of_one_state(following),
     )
     asked = (
         select(hour.c.series, hour.c.hour, hour.c.results)
         .select_from(hour.join(series, series.c.id == hour.c.series))
-        .where(hour.c.hour >= begin, hour.c.hour < end, ~hour.c.pruned, _of_one_state(hour), ~needed)
+        .where(hour.c.hour >= begin, hour.c.hour < end, ~hour.c.pruned, of_one_state(hour), ~needed)
         .where(series.c.every < DAY, (hour.c.hour + 1 + reach) * literal(HOUR) <= series.c.rolled)
         .order_by(hour.c.series, hour.c.hour)
     )
     return opened.execute(asked).all()
-
-
-def _of_one_state(of: "FromClause") -> "ColumnElement[bool]":
-    return or_(of.c.up == HOUR, of.c.down == HOUR, of.c.up + of.c.down == 0)
 
 
 def _remove(opened: "Connection", ripe: Sequence[tuple[int, int, int]], end: int) -> None:

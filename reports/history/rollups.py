@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, and_, case, delete, exists, func, insert, literal, select, tuple_, union_all, update
 
-from reports.history.holding import DAY, DOWN, HOUR, ROUNDS, UP, greatest, held, hold, hours, least, time_in
+from reports.history.holding import DAY, DOWN, HOUR, ROUNDS, UP, greatest, held, hold, hour_of, least, time_in
 from reports.history.tables import hour, late, series
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _make(opened: "Connection", spans: "CTE") -> None:
     """Roll up the hours within spans, which begin and end with hours."""
     most = opened.execute(select(func.coalesce(func.max(hold), 0))).scalar_one()
     results = held(spans)
-    begun = hours(results.c.begin)
+    begun = hour_of(results.c.begin)
     border = (begun + 1) * HOUR
     own = case((results.c.at >= results.c.first, 1), else_=0)
     figure = case((results.c.at >= results.c.first, results.c.observed))

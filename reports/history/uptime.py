@@ -7,19 +7,18 @@ or a maintenance cuts, and of what is not rolled up yet.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Integer, column, func, literal, select, true, values
+from sqlalchemy import BigInteger, Integer, case, column, func, literal, select, true, values
 
 from fixtures.measure.uptime import Account, Span, Times, merged
-from reports.history.holding import DOWN, HOUR, UP, greatest, held, time_in
+from reports.history.holding import DOWN, HOUR, UP, greatest, held, of_one_state, time_in
 from reports.history.questions import Series
 from reports.history.tables import hour, series
 
 if TYPE_CHECKING:
     from sqlalchemy import CTE, ColumnElement, Connection
 
-_Row = TypeVar("_Row", bound=tuple[int, ...])
 # Rows of constants in one statement: SQLite takes 32 766 values.
 _ROWS_AT_ONCE = 4000
 # The kinds of what is asked: all of a window, and what of it is maintenance.
@@ -93,41 +92,35 @@ def _accounts(
 
 def _known(opened: "Connection", chosen: _Chosen, asked: Sequence[_Asked]) -> Iterator[_Known]:
     """What is known of spans, in pieces."""
-    whole = [(kind, -(-first // HOUR), last // HOUR) for kind, first, last in asked]
-    yield from _of_whole_hours(opened, chosen, [each for each in whole if each[1] < each[2]])
-    changing = []
-    for of, kind, first, last, up, down in _hours_in_part(opened, chosen, asked):
-        if HOUR in (up, down):
-            yield of, kind, up and last - first, down and last - first
-        elif up or down:
-            changing.append((of, kind, first, last))
-    for some in _in_parts(changing):
-        yield from _of_results(opened, _constants("spans", ("series", "kind", "first", "last"), some))
+    for each in asked:
+        yield from _of_whole_hours(opened, chosen, *each)
+    for some in _in_parts(list(chain.from_iterable(map(_parts_of_hours, asked)))):
+        yield from _of_hours_in_part(opened, chosen, some)
     for spans in _in_parts(asked):
         yield from _of_results(opened, _not_rolled_up(chosen, spans))
 
 
-def _of_whole_hours(opened: "Connection", chosen: _Chosen, whole: Sequence[tuple[int, int, int]]) -> Iterable[_Known]:
-    """What roll-ups say of spans, whose begin and end are hours since 1970."""
-    for some in _in_parts(whole):
-        asked = _constants("asked", ("kind", "first", "last"), some)
-        within = (hour.c.series == series.c.id) & (hour.c.hour >= asked.c.first) & (hour.c.hour < asked.c.last)
-        times = select(series.c.id, asked.c.kind, func.sum(hour.c.up), func.sum(hour.c.down))
-        of = series.join(asked, true()).join(hour, within)
-        yield from opened.execute(times.select_from(of).where(*chosen).group_by(series.c.id, asked.c.kind))
+def _of_whole_hours(opened: "Connection", chosen: _Chosen, kind: int, first: int, last: int) -> Iterable[_Known]:
+    """What roll-ups say of the whole hours within a span."""
+    within = (hour.c.series == series.c.id) & (hour.c.hour >= -(-first // HOUR)) & (hour.c.hour < last // HOUR)
+    up, down = (func.coalesce(func.sum(each), 0) for each in (hour.c.up, hour.c.down))
+    times = select(series.c.id, literal(kind), up, down)
+    # Outer, so that SQLite looks the hours of each series up; it would read those of all years otherwise.
+    of = series.join(hour, within, isouter=True)
+    yield from opened.execute(times.select_from(of).where(*chosen).group_by(series.c.id))
 
 
-def _hours_in_part(
-    opened: "Connection", chosen: _Chosen, asked: Sequence[_Asked]
-) -> Iterable[tuple[int, int, int, int, int, int]]:
-    """The hours that spans begin or end in: series, kind, begin and end of that part, the hour's up and down, in ms."""
-    for some in _in_parts(list(chain.from_iterable(map(_parts_of_hours, asked)))):
-        part = _constants("part", ("kind", "first", "last"), some)
-        of = series.join(part, true()).join(
-            hour, (hour.c.series == series.c.id) & (hour.c.hour == part.c.first // literal(HOUR, BigInteger))
-        )
-        columns = (series.c.id, part.c.kind, part.c.first, part.c.last, hour.c.up, hour.c.down)
-        yield from opened.execute(select(*columns).select_from(of).where(*chosen))
+def _of_hours_in_part(opened: "Connection", chosen: _Chosen, parts: Sequence[_Asked]) -> Iterable[_Known]:
+    """What is known of parts of hours that are rolled up."""
+    part = _constants("part", parts)
+    same = (hour.c.series == series.c.id) & (hour.c.hour == part.c.first // literal(HOUR, BigInteger))
+    of = series.join(part, true()).join(hour, same)
+    length = part.c.last - part.c.first
+    up, down = (case((each == HOUR, length), else_=0) for each in (hour.c.up, hour.c.down))
+    columns = (series.c.id.label("series"), part.c.kind)
+    yield from opened.execute(select(*columns, up, down).select_from(of).where(*chosen, of_one_state(hour)))
+    changing = select(*columns, part.c.first, part.c.last).select_from(of).where(*chosen, ~of_one_state(hour))
+    yield from _of_results(opened, changing.cte("spans"))
 
 
 def _parts_of_hours(asked: _Asked) -> Iterator[_Asked]:
@@ -144,7 +137,7 @@ def _parts_of_hours(asked: _Asked) -> Iterator[_Asked]:
 
 def _not_rolled_up(chosen: _Chosen, asked: Sequence[_Asked]) -> "CTE":
     """What of spans is not rolled up yet, by series."""
-    span = _constants("asked", ("kind", "first", "last"), asked)
+    span = _constants("asked", asked)
     first = greatest(series.c.rolled, span.c.first)
     return (
         select(series.c.id.label("series"), span.c.kind, first.label("first"), span.c.last)
@@ -163,11 +156,14 @@ def _of_results(opened: "Connection", spans: "CTE") -> Iterable[_Known]:
     return opened.execute(times.group_by(said.c.series, said.c.kind))
 
 
-def _constants(name: str, columns: Sequence[str], rows: Sequence[tuple[int, ...]]) -> "CTE":
-    types = {"series": Integer, "kind": Integer}
-    return values(*(column(each, types.get(each, BigInteger)) for each in columns), name=name).data(rows).cte(name)
+def _constants(name: str, rows: Sequence[_Asked]) -> "CTE":
+    return (
+        values(column("kind", Integer), column("first", BigInteger), column("last", BigInteger), name=name)
+        .data(rows)
+        .cte(name)
+    )
 
 
-def _in_parts(rows: Sequence[_Row]) -> Iterator[Sequence[_Row]]:
+def _in_parts(rows: Sequence[_Asked]) -> Iterator[Sequence[_Asked]]:
     for begin in range(0, len(rows), _ROWS_AT_ONCE):
         yield rows[begin : begin + _ROWS_AT_ONCE]
