@@ -5,12 +5,13 @@ import traceback
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from fixtures.measure.due import Planned
 from reports.history.kept import milliseconds
 from reports.ledger import PROPERTY, Result
 from reports.redaction import Redactor
@@ -86,6 +87,9 @@ class System(Protocol):
 
     def waiver_for(self, requirement_id: str, target: str, /) -> Waiver | None:
         """The waiver declared for a requirement and a target."""
+
+    def planned(self, requirement_id: str, target: str, every: timedelta, /) -> Planned:
+        """When a check on a target is wanted, which by its requirement is due that often."""
 
 
 class Judge:
@@ -267,6 +271,8 @@ class Judge:
     def _result(self, item: pytest.Item, outcome: Outcome, said: str = "") -> Result:
         row = requirement_of(item)
         target = self._target(item)
+        # What a schedule makes of it: how long the result holds, and when the next one is missed.
+        every = self._systems[self._name(item)].planned(row.id, target.partition("/")[2], row.every).every
         title = _title(item)
         message = f"{outcome.upper()} {row.id} ({row.severity}) {target}\n  {title}\n{said}" if said else ""
         measurements = tuple(map(self._clean, self._evidence(item).measurements))
@@ -278,7 +284,7 @@ class Judge:
             outcome,
             measurements,
             self._redact(message),
-            row.every.total_seconds(),
+            every.total_seconds(),
             row.paged,
             milliseconds(self._now()),
         )

@@ -1,13 +1,14 @@
 """The verdict: whatever a check run raises gets one outcome and one message, and nothing of what was raised remains."""
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from fixtures.measure.due import Planned
 from reports.ledger import LedgerKeeper, Result
 from reports.redaction import Redactor
 from reports.requirement import Outcome
@@ -42,6 +43,7 @@ class Shop:
     waiver: Waiver | None = None
     asked: tuple[str, str] | None = None
     declares_why_not: bool = True
+    schedule: Mapping[str, timedelta] = field(default_factory=dict)
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("America/Santiago"))
 
     def not_applicable(self, _: str, /) -> str | None:
@@ -56,6 +58,10 @@ class Shop:
         """The waiver given."""
         self.asked = (requirement_id, target)
         return self.waiver
+
+    def planned(self, requirement_id: str, target: str, every: timedelta, /) -> Planned:
+        """As its requirement says, or as often as was given for a target."""
+        return Planned(requirement_id, target, self.schedule.get(target, every), every)
 
 
 @dataclass
@@ -145,6 +151,12 @@ def test_what_raises_nothing_passes_with_its_evidence(judged: Judged) -> None:
         "",
     )
     assert [each.what for each in result.measurements] == ["lag"]
+
+
+def test_result_is_due_as_often_as_the_system_schedules_it(judged: Judged, world: World) -> None:
+    assert [each.every for each in judged("pass")] == [120]
+    world.shop.schedule = {"web/list": timedelta(minutes=10)}
+    assert [each.every for each in judged("pass")] == [600]
 
 
 def test_evidence_that_falls_short_is_a_breach_with_all_of_it(judged: Judged, world: World) -> None:
