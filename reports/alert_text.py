@@ -202,5 +202,6 @@ class Letter:
         return self._words.moment(moment(at), self.about.zone)
 
     def _time(self, ms: int) -> str:
-        """A time as people tell it: in whole minutes, unless it is shorter."""
-        return self._words.value((ms // MINUTE * MINUTE or ms) / 1000, "s")
+        """A time as people tell it: to the minute, unless it is shorter than one."""
+        told = ms if ms < MINUTE else round(ms / MINUTE) * MINUTE
+        return self._words.value(told / 1000, "s")
