@@ -61,19 +61,17 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         if given:
             raise pytest.UsageError(f"{name} judges now, whatever is due: leave out either {name} or --due")
     from fixtures.clock import Clock
-    from reports.due import UnansweredError, known_plans, nothing_due
+    from reports.due import UnansweredError, nothing_due
     from reports.history.address import address_in
     from reports.requirement import Unverified
     from restore.remains import anything_left
 
     try:
-        asked = _asked(config, address_in())
-        plans = known_plans(asked)
+        said = nothing_due(_asked(config, address_in()), Clock(option.now).now(), left=anything_left)
     except (UnansweredError, Unverified):
         # Workers cannot be told what is due of checks that are not known yet: this run collects them itself.
         option.numprocesses, option.dist, option.tx = 0, "no", []
         return None
-    said = None if anything_left() else nothing_due(asked, plans, Clock(option.now).now())
     if said is None:
         return None
     sys.stdout.write(f"constancia: {said}\n")

@@ -21,17 +21,19 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from fixtures.measure.due import Judged, Planned, due_at
+from fixtures.measure.due import AHEAD, Judged, Planned, due_at
 from reports.history.address import Address
 from reports.history.kept import milliseconds, moment
 from reports.history.plans import Key, Place
 from reports.history.schema import VERSION_TABLE, newest
-from reports.requirement import CLOCK_SKEW, Outcome
+from reports.requirement import Outcome
 
 # As the tables keep it; they cannot be asked without SQLAlchemy.
 UNVERIFIED = 2
 CONNECTED_WITHIN = 5
 MOST_NAMED = 5
+NOTED_FOR = timedelta(minutes=5)
+NOTHING = "nothing is due"
 _FORMAT = "1"
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)")
 _Ask = Callable[[str, Sequence[object]], Sequence[tuple[Any, ...]]]
@@ -187,24 +189,70 @@ def outlook(system: str, plan: Plan, standing: Standing, now: datetime) -> Outlo
     )
 
 
-def nothing_due(asked: Asked, plans: Mapping[str, Plan], now: datetime) -> str | None:
-    """That nothing is due and what comes next, in one line; None where something is, or that cannot be told so."""
+def nothing_due(asked: Asked, now: datetime, *, left: Callable[[], bool]) -> str | None:
+    """That nothing is due and what comes next, in one line; None where something is, or that cannot be told so.
+
+    Args:
+        asked: for what.
+        now: aware.
+        left: whether killed runs have left anything, which an ordinary run sweeps.
+
+    Raises:
+        UnansweredError: when it is not known which checks there are.
+    """
     spool = asked.address.spool
-    if spooled(spool):  # the next run takes it in
-        return None
+    waiting = left() or spooled(spool)
+    if not waiting and (said := _noted(asked, now)):
+        return said
     outlooks = []
-    try:
-        with reading(asked.address) as ask:
-            for system, plan in plans.items():
-                at = Place(system, plan.environment, asked.vantage)
-                outlooks.append(outlook(system, plan, standing(ask, at, now, dead=dead_runs(spool)), now))
-    except UnansweredError:
+    with reading(asked.address) as ask:
+        for system, plan in _plans(ask, asked).items():
+            at = Place(system, plan.environment, asked.vantage)
+            outlooks.append(outlook(system, plan, standing(ask, at, now, dead=dead_runs(spool)), now))
+    if waiting or any(each.due for each in outlooks):
         return None
-    if any(each.due for each in outlooks):
-        return None
+    note(asked, outlooks, now)
     busy = sum(len(each.claimed) for each in outlooks)
-    about = f"nothing is due that no other run is about ({busy} are)" if busy else "nothing is due"
+    about = f"nothing is due but what another run is about ({busy})" if busy else NOTHING
     return "; ".join([about, *(f"next: {each}" for each in shown_next(outlooks, now, 1))])
+
+
+def note(asked: Asked, outlooks: Sequence[Outlook], now: datetime) -> None:
+    """Write down beside the spool until when nothing is due, where asking the store takes longer than that is worth.
+
+    Other runners of this vantage point can only make it later, but for what they could not verify: so it holds for some
+    minutes at most, and is left out where another run is about something.
+    """
+    times = [when for each in outlooks for when, _ in each.later]
+    if asked.address.file is not None or any(each.due or each.claimed for each in outlooks) or not times:
+        return
+    said = "; ".join([NOTHING, *(f"next: {each}" for each in shown_next(outlooks, now, 1))])
+    noted = {
+        "digests": [asked.digest(name) for name in sorted(asked.files)],
+        "since": milliseconds(now),
+        "until": milliseconds(min(*times, now + NOTED_FOR)),
+        "said": said,
+    }
+    path = _note_of(asked)
+    with suppress(OSError):  # then the store is asked
+        unnamed = path.with_name(f"{path.name}.{os.getpid()}")
+        unnamed.write_text(json.dumps(noted), encoding="utf-8")
+        unnamed.rename(path)
+
+
+def _noted(asked: Asked, now: datetime) -> str | None:
+    try:
+        noted = json.loads(_note_of(asked).read_text(encoding="utf-8"))
+        same = noted["digests"] == [asked.digest(name) for name in sorted(asked.files)]
+        holds = noted["since"] <= milliseconds(now) < noted["until"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return str(noted["said"]) if same and holds else None
+
+
+def _note_of(asked: Asked) -> Path:
+    about = [asked.selection, sorted(asked.files), asked.vantage, asked.address.shown]
+    return asked.address.spool / f"next-{hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]}.json"
 
 
 def known_plans(asked: Asked) -> Mapping[str, Plan]:
@@ -214,14 +262,18 @@ def known_plans(asked: Asked) -> Mapping[str, Plan]:
         UnansweredError: when there is none, or an old one.
     """
     with reading(asked.address) as ask:
-        plans = {}
-        for system in asked.files:
-            try:
-                sql = "SELECT document FROM plan WHERE system = ? AND vantage = ? AND selection = ? AND digest = ?"
-                rows = ask(sql, (system, asked.vantage, asked.selection, asked.digest(system)))
-                plans[system] = Plan.from_text(rows[0][0])
-            except (IndexError, OSError, ValueError, TypeError, KeyError):
-                raise UnansweredError(f"no plan of {system}") from None
+        return _plans(ask, asked)
+
+
+def _plans(ask: _Ask, asked: Asked) -> Mapping[str, Plan]:
+    plans = {}
+    for system in asked.files:
+        try:
+            sql = "SELECT document FROM plan WHERE system = ? AND vantage = ? AND selection = ? AND digest = ?"
+            rows = ask(sql, (system, asked.vantage, asked.selection, asked.digest(system)))
+            plans[system] = Plan.from_text(rows[0][0])
+        except (IndexError, OSError, ValueError, TypeError, KeyError):
+            raise UnansweredError(f"no plan of {system}") from None
     return plans
 
 
@@ -236,7 +288,7 @@ def standing(ask: _Ask, at: Place, now: datetime, *, dead: Collection[str]) -> S
         WHERE s.system = ? AND s.environment = ? AND s.vantage = ?"""
     place = (at.system, at.environment, at.vantage)
     # A clock that was set back must not silence a check until that time comes again.
-    rows = ask(newest_of_each, (milliseconds(now + CLOCK_SKEW), *place))
+    rows = ask(newest_of_each, (milliseconds(now + AHEAD), *place))
     claims = "SELECT requirement, target, run, until FROM claim WHERE system = ? AND environment = ? AND vantage = ?"
     return Standing(
         judged={(row[0], row[1]): Judged(moment(row[3]), unverified=row[2] == UNVERIFIED) for row in rows},
@@ -296,7 +348,7 @@ def judged_in(folder: Path, at: Place, now: datetime) -> Mapping[Key, Judged]:
             run = json.loads(lines[0])["run"]
             began = moment(run["began"])
             environment = run["systems"].get(at.system, {}).get("environment")
-            if (run["vantage"], environment) != (at.vantage, at.environment) or began > now + CLOCK_SKEW:
+            if (run["vantage"], environment) != (at.vantage, at.environment) or began > now + AHEAD:
                 continue
             for result in (json.loads(line).get("result") for line in lines[1:-1]):
                 if result is not None and result["system"] == at.system:

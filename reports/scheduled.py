@@ -26,6 +26,7 @@ from reports.due import (
     judged_in,
     known_plans,
     later_of,
+    note,
     outlook,
     owner_of,
     reading,
@@ -99,6 +100,7 @@ class WhatIsDue:
         self._spool = history.address.spool
         self._stack = ExitStack()
         self._distributed = False
+        self._known = False
         self._plans: Mapping[str, Plan] = {}
         self._outlooks: Mapping[str, Outlook] = {}
         self._judged: dict[str, Mapping[Key, Judged]] = {}
@@ -112,6 +114,7 @@ class WhatIsDue:
         if self._distributed:
             try:
                 self._decide(known_plans(self._asked))
+                self._known = True
             except UnansweredError:  # it did a moment ago
                 self._faults.append("what is due can no longer be told: the next run tries again")
 
@@ -133,7 +136,8 @@ class WhatIsDue:
         self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
         """Decide, where this process collects, and leave out what is not due."""
-        self._decide(_plans_of(items, self._systems), keep=not session.testsfailed)
+        self._known = not session.testsfailed
+        self._decide(_plans_of(items, self._systems), keep=self._known)
         _leave_out(config, items, self._systems, self._due)
 
     def pytest_report_header(self) -> list[str]:
@@ -150,8 +154,10 @@ class WhatIsDue:
             session.exitstatus = pytest.ExitCode.OK
 
     def pytest_unconfigure(self) -> None:
-        """Give back what was claimed, now that the results are on record."""
+        """Give back what was claimed, now that the results are on record, and note when anything is due next."""
         self._stack.close()
+        if self._run is not None and self._known and not self._faults:
+            note(self._asked, list(self._afterwards()), self._now())
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what comes next, and what kept this run from knowing what is due."""

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.archives import custom
+from fixtures.embedded import EmbeddedServer
 from fixtures.store import COPIES
 from restore import self_check
 from restore.remains import PURPOSES, anything_left
@@ -207,10 +208,10 @@ def test_run_with_nothing_due_loads_nothing_heavy(scheduled: OperatorsFolder) ->
     probe = scheduled.folder / "loaded_modules.py"
     probe.write_text(
         f"""
-import sys
-def pytest_unconfigure():
-    loaded = [name for name in {HEAVY!r} if name in sys.modules]
-    sys.stdout.write(f"loaded: {{loaded}}")
+import atexit, sys
+@atexit.register
+def tell():
+    print("loaded:", [name for name in {HEAVY!r} if name in sys.modules])
 """
     )
     arguments = ("restore", "-p", "loaded_modules")
@@ -220,7 +221,7 @@ def pytest_unconfigure():
     assert "loaded: ['pydantic', 'sqlalchemy'" in first.output
     due(scheduled, NOON, "restore", "-k", "SELF")
     again = scheduled.run("--due", "--now", NOON, *arguments, "-k", "SELF", environment=environment)
-    assert again.output == "constancia: nothing is due; next: SELF-900 shop/system at 12:01:30\nloaded: []"
+    assert again.output == "constancia: nothing is due; next: SELF-900 shop/system at 12:01:30\nloaded: []\n"
 
 
 def start(
@@ -247,7 +248,7 @@ def stored(request: pytest.FixtureRequest, scheduled: OperatorsFolder) -> Iterat
     if request.param == "sqlite":
         yield {}
         return
-    server = request.getfixturevalue("postgresql")
+    server: EmbeddedServer = request.getfixturevalue("postgresql")
     name = f"due_{os.getpid()}_{time.monotonic_ns()}"
     sql(server, f"CREATE DATABASE {name}")
     address = f"postgresql+psycopg://postgres:s3cret-super@127.0.0.1:{server.port}/{name}"
@@ -317,7 +318,7 @@ def test_killed_run_silences_nothing(scheduled: OperatorsFolder, stored: Mapping
     wait_for(executed.exists)
     beside = start(scheduled, "--now", NOON, workers=workers, environment=environment)
     said = beside.communicate(timeout=120)[0]
-    assert said.startswith("constancia: nothing is due that no other run is about"), said
+    assert said.startswith("constancia: nothing is due but what another run is about ("), said
     run.send_signal(signal.SIGKILL)
     run.communicate(timeout=120)
     executed.unlink()
@@ -340,7 +341,9 @@ def test_claim_of_another_machine_lapses(scheduled: OperatorsFolder) -> None:
             "VALUES (?, ?, ?, 'SELF-900', 'system', 'elsewhere', ?)",
             (*place, later),
         )
-    assert due(scheduled, "2026-11-26T15:10:00Z")[2].startswith("constancia: nothing is due that no other run is about")
+    assert due(scheduled, "2026-11-26T15:10:00Z")[2].startswith(
+        "constancia: nothing is due but what another run is about ("
+    )
     assert due(scheduled, "2026-11-26T15:14:01Z")[1] == ["often"]
 
 
@@ -391,3 +394,24 @@ def test_lease_of_a_dead_drill_is_something_to_sweep(tmp_path: Path, monkeypatch
         fcntl.flock(held, fcntl.LOCK_EX)
         assert not anything_left()
     assert anything_left()
+
+
+def test_runs_with_a_store_of_several_runners_note_when_anything_is_due(
+    scheduled: OperatorsFolder, postgresql: EmbeddedServer
+) -> None:
+    sql(postgresql, "CREATE DATABASE due_noted")
+    address = f"postgresql+psycopg://postgres:s3cret-super@127.0.0.1:{postgresql.port}/due_noted"
+    stored = {"CONSTANCIA_HISTORY": address, "CONSTANCIA_SPOOL": str(scheduled.folder / "spool"), **apart(scheduled)}
+    later = "2026-11-26T15:01:00Z"
+    assert scheduled.run("--due", "--now", NOON, environment=stored).code == 0
+    # Nobody asks the store as long as that holds, and the files are as they were.
+    sql(postgresql, "DROP DATABASE due_noted WITH (FORCE)")
+    noted = scheduled.run("--due", "--now", later, environment=stored)
+    assert noted.output == "constancia: nothing is due; next: SELF-900 shop/system at 12:01:30\n"
+    assert "s3cret-super" not in "".join(path.read_text() for path in scheduled.folder.glob("spool/*"))
+    for now in ("2026-11-26T14:59:00Z", "2026-11-26T15:01:31Z"):
+        assert "the history cannot say what is due" in scheduled.run("--due", "--now", now, environment=stored).output
+    for left in scheduled.folder.glob("spool/*.jsonl"):
+        left.unlink()
+    scheduled.check("more", "")
+    assert "the history cannot say what is due" in scheduled.run("--due", "--now", later, environment=stored).output
