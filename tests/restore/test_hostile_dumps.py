@@ -361,7 +361,7 @@ def test_no_variable_of_ours_is_read_even_by_the_superuser(sandbox: Sandbox) -> 
     assert CANARY not in own
 
 
-# The types take minutes, so that how long they are waited for tells nothing.
+# The types take more than a minute, so that how long they are waited for tells nothing.
 @pytest.mark.parametrize(
     ("hostile", "seconds"), [(NESTED, 30), (VIEWS, 30), (TYPES, 4)], ids=["parentheses", "views", "types"]
 )
