@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from reports.headlines import headline
 from reports.history.incidents import Incident
@@ -202,6 +203,4 @@ class Letter:
         return self._words.moment(moment(at), self.about.zone)
 
     def _time(self, ms: int) -> str:
-        """A time as people tell it: to the minute, unless it is shorter than one."""
-        told = ms if ms < MINUTE else round(ms / MINUTE) * MINUTE
-        return self._words.value(told / 1000, "s")
+        return self._words.duration(timedelta(milliseconds=ms))

@@ -8,7 +8,7 @@ down is the one case in which something is told twice; the other way round it wo
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -261,10 +261,16 @@ class Alerts:
             for each in known
             if not route.holds_back(each.incident.severity, now)
         ]
+        led_by = {each.incident.number for each, told in mine if told}
         for each, told in mine:
+            grouped = not told and each.incident.leader in led_by
+            # Who knows of the cause is not woken for each thing that comes of it; of its end they are told with the rest.
+            if grouped and each.leader.recovered is None:
+                continue
             # What is grouped under a leader goes out where the leader does; what a route told of, it tells the end of.
             if told or any(route.takes(one.severity, one.requirement) for one in (each.incident, each.leader)):
-                yield from turn(each.incident, each.turns, told, route.name)
+                owed = turn(each.incident, each.turns, told, route.name)
+                yield from ((notice, replace(news, first=news.first and not grouped)) for notice, news in owed)
         reminded = [(each.incident, told) for each, told in mine if to_be_reminded(each.incident, each.turns, told)]
         # Maintenance opens no incident, and those that are open are not repeated while it lasts.
         if route.remind is not None and not self._watched.silent(now):

@@ -5,7 +5,7 @@ The rest is marked to be completed; INCIDENT-3 finds what still is.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -242,7 +242,7 @@ class _Draft:
             "told": words("Stakeholders told, by {by}", by=by),
             "resolved": words("Resolved, by {by}", by=by),
         }.get(event.kind)
-        return f"{said}: {_line(event.note)}" if said and event.note else said
+        return f"{said}: {_line(words.said(event.note))}" if said and event.note else said
 
     def _cause(self) -> Iterator[str]:
         cause = self._incident.cause
@@ -281,7 +281,7 @@ class _Draft:
         return self._words("now (not over)") if of.recovered is None else self._moment(of.recovered)
 
     def _time(self, ms: int) -> str:
-        return self._words.value(ms / 1000, "s")
+        return self._words.duration(timedelta(milliseconds=ms))
 
     def _moment(self, at: int) -> str:
         return self._words.moment(moment(at), self._about.zone)

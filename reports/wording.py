@@ -13,8 +13,9 @@ from reports.requirement import Measurement, Value
 
 LANGUAGES = Path(__file__).with_name("languages")
 SOURCE = "en"
+MINUTE = timedelta(minutes=1)
 _PLACE = re.compile(r"\{(\w+)\}")
-# What systems and libraries say, in their own words or by their form, so often that it is told in other languages.
+# What systems, libraries and the record of incidents say, in their own words or by their form.
 SAID_BY_OTHERS = (
     'connection to server at "{host}", port {port} failed: {said}',
     "{said} (SQLSTATE {state})",
@@ -32,6 +33,7 @@ SAID_BY_OTHERS = (
     "Temporary failure in name resolution",
     "No space left on device",
     "certificate has expired",
+    "grouped under {number}",
     "self-signed certificate",
     "unable to get local issuer certificate",
 )
@@ -71,8 +73,9 @@ class Wording:
         return self._in_units(shown(value, unit))
 
     def duration(self, time: timedelta) -> str:
-        """How long: "7 min", "2 days 3 h"."""
-        return self.value(time.total_seconds(), "s")
+        """How long, as people tell it, to the minute unless it is shorter than one: "7 min", "2 days 3 h"."""
+        told = time if time < MINUTE else round(time / MINUTE) * MINUTE
+        return self.value(told.total_seconds(), "s")
 
     def observed(self, measurement: Measurement) -> str:
         """What was observed, with its unit; in full where rounding would hide what it breaches."""
