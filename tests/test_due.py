@@ -276,6 +276,21 @@ CROWD = "".join(
 )
 
 
+# Loaded as a plugin: lets no run go on before all of them have come so far.
+BARRIER = """
+import os, time
+from pathlib import Path
+
+def pytest_configure(config):
+    if not hasattr(config, "workerinput"):
+        arrived = Path(os.environ["ARRIVED"])
+        (arrived / str(os.getpid())).touch()
+        until = time.monotonic() + 60
+        while len([*arrived.iterdir()]) < 3 and time.monotonic() < until:
+            time.sleep(0.005)
+"""
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("planned", ["planned", "unplanned"])
 def test_runs_at_once_judge_each_check_once(
@@ -284,13 +299,18 @@ def test_runs_at_once_judge_each_check_once(
     for number in range(4):
         scheduled.check(f"crowd{number}", CROWD.replace("SELF-91", f"SELF-9{number + 1}"))
     executed = scheduled.folder / "executed"
+    (scheduled.folder / "barrier.py").write_text(BARRIER)
+    (scheduled.folder / "arrived").mkdir()
     environment = {**stored, "EXECUTED": str(executed)}
+    together = {"ARRIVED": str(scheduled.folder / "arrived"), "PYTHONPATH": str(scheduled.folder)}
     now = "2026-11-26T12:00:00Z"
     if planned == "planned":
-        assert scheduled.run("--due", "--now", now, "-k", "nothing", environment=environment).code == 0
         assert start(scheduled, "--now", now, workers=0, environment=environment).wait(120) == 0
         executed.unlink()
-    runs = [start(scheduled, "--now", NOON, workers=workers, environment=environment) for _ in range(3)]
+    runs = [
+        start(scheduled, "--now", NOON, "-p", "barrier", workers=workers, environment={**environment, **together})
+        for _ in range(3)
+    ]
     outputs = [run.communicate(timeout=120)[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0, 0], outputs
     lines = executed.read_text().split()
