@@ -264,7 +264,7 @@ class Alerts:
         led_by = {each.incident.number for each, told in mine if told}
         for each, told in mine:
             grouped = not told and each.incident.leader in led_by
-            # Who knows of the cause is not woken for each thing that comes of it; of its end they are told with the rest.
+            # Who knows of the cause is not woken for each thing that comes of it, and told of its end with the rest.
             if grouped and each.leader.recovered is None:
                 continue
             # What is grouped under a leader goes out where the leader does; what a route told of, it tells the end of.
