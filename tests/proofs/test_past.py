@@ -14,7 +14,7 @@ from fixtures.lab.history import passed, record
 from fixtures.lab.lab import Lab
 from reports.history.kept import milliseconds
 from reports.requirement import Outcome
-from tests.proofs.affected import CHECKED, COMERCIAL_UNTIMED, DRILLED
+from tests.proofs.affected import CHECKED, COMERCIAL_UNREACHED, COMERCIAL_UNTIMED, DRILLED
 from tests.proofs.conftest import Suite
 
 MINUTE = timedelta(minutes=1)
@@ -74,7 +74,7 @@ def test_first_run_of_all(suite: Suite, system: str) -> None:
 @pytest.mark.proves("SELF-4")
 def test_history_cannot_be_read(suite: Suite) -> None:
     run = suite.run("comercial-electrica", since=damaged)
-    assert run.of(Outcome.UNVERIFIED) == READ_FROM_HISTORY, run.output
+    run.expect(grey=READ_FROM_HISTORY)
     assert "reading the history in" in run.said("RESTORE-11 daily-database")
 
 
@@ -84,7 +84,7 @@ def test_three_answers_in_a_row_are_slow(suite: Suite, lab: Lab) -> None:
         suite.run("comercial-electrica", limits=SLOW).expect()
         suite.run("comercial-electrica", limits=SLOW, later=2 * MINUTE, goes_on=True).expect()
         run = suite.run("comercial-electrica", limits=SLOW, later=4 * MINUTE, goes_on=True)
-    assert "HEALTH-3 api" in run.of(Outcome.BREACHED), run.output
+    run.expect(red={"HEALTH-3 api"})
     assert "fastest of 3 answers in a row" in run.said("HEALTH-3 api")
 
 
@@ -92,7 +92,7 @@ def test_three_answers_in_a_row_are_slow(suite: Suite, lab: Lab) -> None:
 def test_nothing_is_there_to_be_slow(suite: Suite, lab: Lab) -> None:
     with lab.comercial.refusing():
         run = suite.run("comercial-electrica")
-    assert run.of(Outcome.UNVERIFIED) == COMERCIAL_UNTIMED, run.output
+    run.expect(red=COMERCIAL_UNREACHED, grey=COMERCIAL_UNTIMED)
     assert "what is not there at all is not slow" in run.said("HEALTH-3 api")
 
 
@@ -113,7 +113,7 @@ def test_database_lost_more_than_half(suite: Suite, lab: Lab) -> None:
     assert "DATABASE-6 main" in first.of(Outcome.UNVERIFIED), first.output
     run = suite.run("mira", goes_on=True)
     assert "at least" in run.said("DATABASE-6 main")
-    assert run.of(Outcome.BREACHED) == {"DATABASE-6 main", *NO_DRILL["mira"]}, run.output
+    run.expect(red={"DATABASE-6 main", *NO_DRILL["mira"]}, grey={"UPTIME-1 nocobase", "UPTIME-2 alma", "UPTIME-3 main"})
 
 
 @pytest.mark.proves("MIGRATE-4")
