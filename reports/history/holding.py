@@ -6,13 +6,13 @@ the requirement is due. A test compares the two.
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, true
 
 from reports.history.tables import CODES, result, series
 from reports.requirement import Outcome
 
 if TYPE_CHECKING:
-    from sqlalchemy import CTE, FromClause
+    from sqlalchemy import CTE, Connection, FromClause
 
 # In ms.
 HOUR = 3_600_000
@@ -46,10 +46,11 @@ def of_one_state(hours: "FromClause") -> ColumnElement[bool]:
     return or_(hours.c.up == HOUR, hours.c.down == HOUR, hours.c.up + hours.c.down == 0)
 
 
-def held(spans: "FromClause") -> "CTE":
+def held(opened: "Connection", spans: "FromClause") -> "CTE":
     """What results say within spans of time.
 
     Args:
+        opened: where this is asked.
         spans: `series`, `first`, `last` (the first ms after it), and `kind`, which tells spans of one series apart
             that begin together.
 
@@ -58,19 +59,24 @@ def held(spans: "FromClause") -> "CTE":
         `outcome`, `observed`, and from when to when it holds there (`begin`, `finish`); nowhere where `finish` is not
         later. All of them are empty of a span that no result lies in.
     """
-    following = func.lead(result.c.at).over(
-        partition_by=(spans.c.series, spans.c.kind, spans.c.first), order_by=(result.c.at, result.c.run)
-    )
     within = and_(
         result.c.series == spans.c.series,
         result.c.at >= spans.c.first - hold,
         result.c.at < spans.c.last,
     )
+    # Each database has its own way to be told that it shall look up the results of each span: it would read all that
+    # there are otherwise. SQLite keeps to the order of an outer join, PostgreSQL does what is lateral one by one.
+    found: FromClause = result
+    on = within
+    if opened.dialect.name == "postgresql":
+        found, on = select(result).where(within).offset(0).lateral("found"), true()
+    following = func.lead(found.c.at).over(
+        partition_by=(spans.c.series, spans.c.kind, spans.c.first), order_by=(found.c.at, found.c.run)
+    )
     looked = (
-        select(*spans.c, result.c.at, result.c.outcome, result.c.observed, hold.label("hold"))
+        select(*spans.c, found.c.at, found.c.outcome, found.c.observed, hold.label("hold"))
         .add_columns(func.coalesce(following, spans.c.last).label("following"))
-        # Outer, so that SQLite begins with the spans; it would read all results otherwise.
-        .select_from(spans.join(series, series.c.id == spans.c.series).join(result, within, isouter=True))
+        .select_from(spans.join(series, series.c.id == spans.c.series).join(found, on, isouter=True))
         .cte("looked")
     )
     finish = least(least(looked.c.at + looked.c.hold, looked.c.following), looked.c.last)

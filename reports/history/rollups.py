@@ -125,7 +125,7 @@ def _make_late_ones(opened: "Connection") -> None:
 def _make(opened: "Connection", spans: "CTE") -> None:
     """Roll up the hours within spans, which begin and end with hours."""
     most = opened.execute(select(func.coalesce(func.max(hold), 0))).scalar_one()
-    results = held(spans)
+    results = held(opened, spans)
     begun = hour_of(results.c.begin)
     border = (begun + 1) * HOUR
     own = case((results.c.at >= results.c.first, 1), else_=0)

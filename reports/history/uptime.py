@@ -102,12 +102,10 @@ def _known(opened: "Connection", chosen: _Chosen, asked: Sequence[_Asked]) -> It
 
 def _of_whole_hours(opened: "Connection", chosen: _Chosen, kind: int, first: int, last: int) -> Iterable[_Known]:
     """What roll-ups say of the whole hours within a span."""
-    within = (hour.c.series == series.c.id) & (hour.c.hour >= -(-first // HOUR)) & (hour.c.hour < last // HOUR)
-    up, down = (func.coalesce(func.sum(each), 0) for each in (hour.c.up, hour.c.down))
-    times = select(series.c.id, literal(kind), up, down)
-    # Outer, so that SQLite looks the hours of each series up; it would read those of all years otherwise.
-    of = series.join(hour, within, isouter=True)
-    yield from opened.execute(times.select_from(of).where(*chosen).group_by(series.c.id))
+    of = hour.c.series.in_(select(series.c.id).where(*chosen))
+    within = (hour.c.hour >= -(-first // HOUR), hour.c.hour < last // HOUR)
+    times = select(hour.c.series, literal(kind), func.sum(hour.c.up), func.sum(hour.c.down))
+    yield from opened.execute(times.where(of, *within).group_by(hour.c.series))
 
 
 def _of_hours_in_part(opened: "Connection", chosen: _Chosen, parts: Sequence[_Asked]) -> Iterable[_Known]:
@@ -149,7 +147,7 @@ def _not_rolled_up(chosen: _Chosen, asked: Sequence[_Asked]) -> "CTE":
 
 def _of_results(opened: "Connection", spans: "CTE") -> Iterable[_Known]:
     """What results say of spans of series."""
-    said = held(spans)
+    said = held(opened, spans)
     times = select(said.c.series, said.c.kind, time_in(UP, said), time_in(DOWN, said)).where(
         said.c.finish > said.c.begin
     )

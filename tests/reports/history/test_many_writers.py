@@ -29,7 +29,7 @@ ALL = WRITERS * TURNS * RESULTS
 # what is spooled, by whomever; what the store cannot take stays for a later one. One that is started again does again
 # what it cannot know that it did, as the same run in a file of its own. Some share the series they write to.
 WRITER = f"""
-import os, sys
+import os, sys, time
 from dataclasses import replace
 from pathlib import Path
 from reports.history import rollups, spool
@@ -52,6 +52,8 @@ def write(number):
         with spool.Spooled(folder / "spool", of) as spooled:
             for target in range({RESULTS}):
                 spooled.add(result(T + turn * 60_000 + number, target=f"t{{target}}"))
+                if target == {RESULTS // 2}:
+                    time.sleep(0.05)  # while others look what there is to take in
         done.touch()
         try:
             list(spool.take_in(history))
