@@ -164,7 +164,7 @@ class _Following:
 
         before = incidents.last_recovered(self._opened, new)
         if before is not None and before.resolved is None and new.began - (before.recovered or 0) <= FLAPPING:
-            joined = incidents.join(self._opened, before, at=milliseconds(self._now))
+            joined = incidents.join(self._opened, before, at=milliseconds(self._now), again=new)
             self._open[new.requirement, new.target] = joined
             yield Change("joined", joined)
             return

@@ -239,10 +239,22 @@ def recover(opened: "Connection", of: Incident, *, at: int, why: str | None = No
     return _changed(opened, of, recovered=at)
 
 
-def join(opened: "Connection", of: Incident, *, at: int) -> Incident:
-    """An incident that had recovered goes on."""
+def join(opened: "Connection", of: Incident, *, at: int, again: Incident) -> Incident:
+    """An incident that had recovered goes on.
+
+    Args:
+        opened: for writing.
+        of: the incident.
+        at: when that was confirmed.
+        again: what it would be if it were a new one: whoever sees it now says when it is over, and what is observed.
+    """
     note(opened, of.number, at=at, kind="joined")
-    return _changed(opened, of, recovered=None)
+    # Nobody owed an answer while it was over: whose time had not run out has all of it again.
+    in_time = of.acknowledged is None and of.recovered is not None and of.recovered <= of.deadline
+    values = {"vantage": again.vantage, "deadline": again.deadline if in_time else of.deadline}
+    observed = json.dumps([vars(each) for each in again.measurements])
+    changed = _changed(opened, of, recovered=None, measurements=observed, **values)
+    return replace(changed, measurements=again.measurements)
 
 
 def resolve(opened: "Connection", of: Incident, *, at: int, by: str, cause: str) -> Incident:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from reports.history.store import History
 from reports.redaction import Redactor
 from reports.requirement import Measurement, Unverified
 from tests.conftest import HOUSE
-from tests.reports.alerts_at_work import BEGAN, MINUTE, AtWork, Noted
+from tests.reports.alerts_at_work import BEGAN, MINUTE, REFUSED, AtWork, Noted
 
 if TYPE_CHECKING:
     from fixtures.embedded import EmbeddedServer
@@ -167,7 +168,8 @@ def test_again_is_said_of_the_same_incident(work: AtWork) -> None:
     work.tell(0)
     over = work.change(stored.recover, first, 5)
     work.tell(5)
-    work.change(stored.join, over, 12)
+    timed_out = replace(REFUSED, observed="connection timeout expired")
+    work.change(stored.join, over, 12, again=replace(over, measurements=(timed_out,)))
     work.tell(12)
     work.tell(13)
     titles = [title for title, _ in noted.received]
@@ -177,6 +179,7 @@ def test_again_is_said_of_the_same_incident(work: AtWork) -> None:
     ]
     assert "Otra vez: la base de datos no responde: main\n" in noted.received[-1][1]
     assert "Desde el 21-11-2026 03:24\n" in noted.received[-1][1]
+    assert "main: se agotó el tiempo de conexión (" in noted.received[-1][1], "what is observed now"
 
 
 def test_what_cannot_be_verified_says_so(work: AtWork) -> None:

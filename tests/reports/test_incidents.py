@@ -252,6 +252,27 @@ def test_who_looks_from_elsewhere_ends_it_only_when_nobody_else_looks(history: H
     assert names(other.find(16, DATABASE_1="P")) == ["recovered DATABASE-1"]
 
 
+def test_who_saw_it_again_says_when_it_is_over(history: History) -> None:
+    one, other = Suite(history), Suite(history, vantage="other")
+    one.find(0, DATABASE_1="B")
+    other.find(1, DATABASE_1="B")
+    changes = [*one.find(5, DATABASE_1="P"), *other.find(6, DATABASE_1="B")]
+    for minutes in range(10, 60, 5):
+        changes += [*one.find(minutes, DATABASE_1="P"), *other.find(minutes + 1, DATABASE_1="B")]
+    assert [each.kind for each in changes] == ["recovered", "joined"]
+    assert names(other.find(61, DATABASE_1="P")) == ["recovered DATABASE-1"]
+
+
+@pytest.mark.parametrize(("over", "again", "deadline"), [(15, 30, 45), (16, 30, 15)])
+def test_nobody_owes_an_answer_to_what_is_over(suite: Suite, over: int, again: int, deadline: int) -> None:
+    suite.find(0, DATABASE_1="B")
+    suite.find(over, DATABASE_1="P")
+    (change,) = suite.find(again, DATABASE_1="B")
+    assert change.kind == "joined"
+    assert moment(change.incident.deadline) == NOON + deadline * MINUTE
+    assert suite.open() == [change.incident]
+
+
 def test_results_that_come_late_end_nothing(suite: Suite) -> None:
     suite.find(10, DATABASE_1="B")
     assert not suite.find(5, DATABASE_1="P")
