@@ -4,6 +4,7 @@ The same rule as `fixtures.measure.uptime`: a result holds until the next one of
 the requirement is due. A test compares the two.
 """
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, true
@@ -24,6 +25,17 @@ DOWN = (CODES[Outcome.BREACHED], CODES[Outcome.WAIVED])
 _Number = ColumnElement[Any]
 
 hold: _Number = ROUNDS * series.c.every
+
+
+def touched(at: int, *, every: int, rolled: int) -> Iterable[int]:
+    """The hours before `rolled` that a result changes, if it comes only now.
+
+    Args:
+        at: when it was judged, in ms.
+        every: how often its requirement is due, in ms.
+        rolled: until when its series is rolled up, in ms.
+    """
+    return range(at // HOUR, min(at + ROUNDS * every, rolled - 1) // HOUR + 1) if at < rolled else ()
 
 
 def least(one: _Number, other: _Number) -> _Number:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import BigInteger, bindparam, delete, exists, func, insert, literal, select, update
 
 from reports.history.holding import DAY, HOUR, hold, of_one_state
-from reports.history.rollups import roll, without_writers
+from reports.history.rollups import roll
 from reports.history.tables import detail, hour, mark, result, series
+from reports.history.writing import without_writers
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -4,13 +4,13 @@ Hours are rolled up once they are over, and made anew where results come into th
 once a day, or more seldom, are not rolled up: their results are few.
 """
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, and_, case, delete, exists, func, insert, literal, select, tuple_, union_all, update
 
-from reports.history.holding import DAY, DOWN, HOUR, ROUNDS, UP, greatest, held, hold, hour_of, least, time_in
+from reports.history.holding import DAY, DOWN, HOUR, UP, greatest, held, hold, hour_of, least, time_in
 from reports.history.tables import hour, late, series
+from reports.history.writing import without_writers
 
 if TYPE_CHECKING:
     from sqlalchemy import CTE, Connection, Select
@@ -21,34 +21,6 @@ if TYPE_CHECKING:
 MARGIN = HOUR // 4
 # How much is rolled up in one transaction, which others have to wait for: hours of single series, in ms.
 _AT_ONCE = 6000 * HOUR
-# Of all suites, for PostgreSQL's advisory locks: writers share it, who rolls up has it alone.
-_LOCK = 6_019_447_203
-
-
-def beside_writers(opened: "Connection") -> None:
-    """Wait until nobody rolls up or prunes, and keep them from it until this transaction ends.
-
-    Or else a result could come into an hour while somebody rolls it up who does not see it yet.
-    """
-    if opened.dialect.name == "postgresql":  # SQLite has one writer at a time
-        opened.exec_driver_sql(f"SELECT pg_catalog.pg_advisory_xact_lock_shared({_LOCK})")
-
-
-def without_writers(opened: "Connection") -> None:
-    """Wait until nobody writes results, and keep them from it until this transaction ends."""
-    if opened.dialect.name == "postgresql":
-        opened.exec_driver_sql(f"SELECT pg_catalog.pg_advisory_xact_lock({_LOCK})")
-
-
-def touched(at: int, *, every: int, rolled: int) -> Iterable[int]:
-    """The hours before `rolled` that a result changes, if it comes only now.
-
-    Args:
-        at: when it was judged, in ms.
-        every: how often its requirement is due, in ms.
-        rolled: until when its series is rolled up, in ms.
-    """
-    return range(at // HOUR, min(at + ROUNDS * every, rolled - 1) // HOUR + 1) if at < rolled else ()
 
 
 def roll(history: "History", now: int) -> None:

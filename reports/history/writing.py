@@ -6,20 +6,36 @@ from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from reports.history.holding import HOUR
+from reports.history.holding import HOUR, touched
 from reports.history.kept import Kept, Run
-from reports.history.rollups import beside_writers, touched
 from reports.history.tables import CODES, detail, late, result, run, series
 from reports.requirement import Outcome
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
 
+# Of all suites, for PostgreSQL's advisory locks: writers share it, who rolls up has it alone.
+_LOCK = 6_019_447_203
 _OF_A_SERIES = ("system", "environment", "requirement", "target", "vantage")
 _OF_ANY_RUN = ("severity", "title", "every")
 _OF_ITS_LAST_RUN = (*_OF_ANY_RUN, "what", "unit")
 _key = attrgetter("system", "requirement", "target")
 _of_its_last_run = attrgetter(*_OF_ITS_LAST_RUN)
+
+
+def beside_writers(opened: "Connection") -> None:
+    """Wait until nobody rolls up or prunes, and keep them from it until this transaction ends.
+
+    Or else a result could come into an hour while somebody rolls it up who does not see it yet.
+    """
+    if opened.dialect.name == "postgresql":  # SQLite has one writer at a time
+        opened.exec_driver_sql(f"SELECT pg_catalog.pg_advisory_xact_lock_shared({_LOCK})")
+
+
+def without_writers(opened: "Connection") -> None:
+    """Wait until nobody writes results, and keep them from it until this transaction ends."""
+    if opened.dialect.name == "postgresql":
+        opened.exec_driver_sql(f"SELECT pg_catalog.pg_advisory_xact_lock({_LOCK})")
 
 
 def record(opened: "Connection", of: Run, results: Sequence[Kept]) -> None:
