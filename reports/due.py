@@ -259,7 +259,7 @@ def known_plans(asked: Asked) -> Mapping[str, Plan]:
     """The plans of all systems that are asked for.
 
     Raises:
-        UnansweredError: when there is none, or an old one.
+        UnansweredError: when there is none, or an old one, or one without any check.
     """
     with reading(asked.address) as ask:
         return _plans(ask, asked)
@@ -274,6 +274,8 @@ def _plans(ask: _Ask, asked: Asked) -> Mapping[str, Plan]:
             plans[system] = Plan.from_text(rows[0][0])
         except (IndexError, OSError, ValueError, TypeError, KeyError):
             raise UnansweredError(f"no plan of {system}") from None
+    if not any(plan.checks for plan in plans.values()):
+        raise UnansweredError("no check is selected")  # which is not the same as that none is due
     return plans
 
 

@@ -149,8 +149,9 @@ class WhatIsDue:
         return self._said()
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Nothing due is no failure."""
-        if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and self._outlooks and not self._due:
+        """Nothing due is no failure, where there is anything that could be."""
+        planned = any(plan.checks for plan in self._plans.values())
+        if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and planned and not self._due:
             session.exitstatus = pytest.ExitCode.OK
 
     def pytest_unconfigure(self) -> None:

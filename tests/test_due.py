@@ -189,6 +189,15 @@ def test_part_of_the_checks_has_a_plan_of_its_own(scheduled: OperatorsFolder) ->
     assert due(scheduled, "2026-11-26T15:01:00Z", "-k", "not SELF-900")[2].startswith("constancia: nothing is due")
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_selection_without_any_check_is_not_one_of_which_nothing_is_due(
+    scheduled: OperatorsFolder, workers: int
+) -> None:
+    for _ in range(2):
+        code, judged, output = due(scheduled, NOON, "-k", "SELF-90l", workers=workers)
+        assert (code, judged) == (5, []), output
+
+
 @pytest.mark.parametrize("option", [("--gate", "before"), ("--backup", "some.dump")])
 def test_what_judges_now_is_refused(scheduled: OperatorsFolder, option: tuple[str, str]) -> None:
     ended = scheduled.run("--due", *option)
