@@ -35,8 +35,12 @@ class Address:
 
     @property
     def shown(self) -> str:
-        """The address without an account or a password."""
-        return str(self.file or f"postgresql://{self.url.rpartition('@')[2].removeprefix(_POSTGRESQL)}")
+        """The address without an account or a password, which may stand among its settings, too."""
+        if self.file is not None:
+            return str(self.file)
+        address, _, settings = self.url.removeprefix(_POSTGRESQL).partition("?")
+        # Where an account follows the question mark, that belongs to its password.
+        return f"postgresql://{'' if '@' in settings else address.rpartition('@')[2]}"
 
 
 def address_in(variables: Mapping[str, str] = os.environ) -> Address:

@@ -174,6 +174,19 @@ def test_a_port_that_is_no_number_is_unverified(tmp_path: Path) -> None:
         last(History(Address("postgresql+psycopg://role:s3cret@h:port/kept", tmp_path)))
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("role@h:5433/x", "h:5433/x"),
+        ("h/x?user=role&password=s3cret", "h/x"),
+        ("role:s3c?ret@h/x", ""),
+        ("h/x?password=s3c@ret", ""),
+    ],
+)
+def test_no_password_is_shown_wherever_it_stands(url: str, shown: str) -> None:
+    assert address_in({"CONSTANCIA_HISTORY": f"postgresql+psycopg://{url}"}).shown == f"postgresql://{shown}"
+
+
 def test_where_it_is_and_from_where_is_looked() -> None:
     by_default = address_in({})
     assert by_default.shown.endswith("history/constancia.db")
