@@ -71,13 +71,16 @@ class Message:
 
 
 def turns_of(opened: "Connection", incidents: "Sequence[Incident]") -> Mapping[int, Sequence[Event]]:
-    """When incidents opened, were joined and recovered, in order, by their numbers."""
+    """When incidents opened, were joined and recovered, as that was put on record, by their numbers.
+
+    Not by its times: what one run opened as it ended another one may have seen pass before that, and clocks are set.
+    """
     from sqlalchemy import select
 
     asked = (
         select(event)
         .where(event.c.incident.in_([each.number for each in incidents]), event.c.kind.in_(TURNS))
-        .order_by(event.c.at, event.c.id)
+        .order_by(event.c.id)
     )
     found: dict[int, list[Event]] = {each.number: [] for each in incidents}
     for row in opened.execute(asked):

@@ -182,6 +182,17 @@ def test_again_is_said_of_the_same_incident(work: AtWork) -> None:
     assert "main: se agotó el tiempo de conexión (" in noted.received[-1][1], "what is observed now"
 
 
+def test_a_recovery_that_was_seen_before_the_incident_was_opened_is_told(work: AtWork) -> None:
+    noted = Noted()
+    work.route(noted=[noted])
+    first = work.opened(10)
+    work.tell(10)
+    work.change(stored.recover, first, 9.5)
+    work.tell(11)
+    work.tell(12)
+    assert [title.partition("]")[0] for title, _ in noted.received] == ["[P1", "[recuperado"]
+
+
 def test_what_cannot_be_verified_says_so(work: AtWork) -> None:
     noted = Noted()
     work.route(noted=[noted])
@@ -226,16 +237,23 @@ def test_what_is_grouped_goes_out_where_its_leader_does(work: AtWork) -> None:
     assert others.received == []
 
 
-def test_a_member_that_comes_later_names_its_leader(work: AtWork) -> None:
+def test_what_comes_of_a_cause_that_was_told_is_told_once_the_cause_is_over(work: AtWork) -> None:
     noted = Noted()
     work.route(noted=[noted])
     first = work.opened(0)
     work.tell(0)
-    work.opened(2, "HEALTH-4", leader=first.number)
-    work.tell(2)
+    member = work.opened(2, "HEALTH-4", leader=first.number)
+    assert not work.tell(2)
+    work.change(stored.recover, first, 5)
+    work.tell(5)
     title, text = noted.received[-1]
-    assert title == "[P1] MIRA: no se puede iniciar sesión y leer (incidente 2)"
+    assert title == "[P1] MIRA: no se puede iniciar sesión y leer (incidente 2 y 1 más)"
     assert "Pertenece al incidente 1.\n" in text
+    assert "Recuperado: la base de datos no responde: main\n" in text
+    work.change(stored.recover, member, 7)
+    work.tell(7)
+    assert noted.received[-1][0] == "[recuperado] MIRA: no se puede iniciar sesión y leer, duró 5 min (incidente 2)"
+    assert not work.tell(8)
 
 
 def test_twenty_are_told_and_the_others_counted(work: AtWork) -> None:
