@@ -3,9 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
+from fixtures.measure.due import AHEAD, TRIED_AGAIN
 from reports.history.kept import Kept, milliseconds
 from reports.history.store import History
 from reports.lifecycle import (
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from reports.history.incidents import Incident
+    from reports.history.questions import Series
 
-# So many results are looked back at: the 7 days' check that is tried again every hour, for longer than three weeks.
+# So many results are looked back at, and more where a result speaks for longer.
 _LOOKED_BACK = 600
+_TRIED_AGAIN = TRIED_AGAIN // timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True)
@@ -123,14 +126,30 @@ class _Following:
 
     def _newest_first(self, result: Kept) -> Sequence[Kept]:
         """The results of its series, back to the last one that settles what came before it."""
-        from reports.history.questions import Series, last
+        from reports.history.questions import Series
 
         seen = self._seen
         series = Series(seen.system, seen.environment, result.requirement, result.target, seen.vantage)
-        found = last(self._opened, series, count=2)
-        if len(found) > 1 and {each.outcome for each in found} <= {Outcome.BREACHED, Outcome.UNVERIFIED}:
-            found = last(self._opened, series, count=_LOOKED_BACK)
-        return found
+        found = self._last(series, 2)
+        known = self._open.get((result.requirement, result.target))
+        goes_on = known is not None and bool(found) and not over(known.kind, found[0])
+        settled = not {each.outcome for each in found} <= {Outcome.BREACHED, Outcome.UNVERIFIED}
+        if goes_on or settled or len(found) == 1:
+            return found
+        # What is due once a month is tried again every hour while it is unverified, for longer than three months.
+        return self._last(series, max(_LOOKED_BACK, 2 * UNVERIFIED_FOR * (result.every // _TRIED_AGAIN)))
+
+    def _last(self, series: "Series", count: int) -> Sequence[Kept]:
+        """The newest results of a series but for those of the future: their clock was ahead, and was set back since."""
+        from reports.history.questions import last
+
+        soon, asked = milliseconds(self._now + AHEAD), count
+        while True:
+            found = last(self._opened, series, count=asked)
+            seen = [each for each in found if each.at <= soon]
+            if len(seen) >= count or len(found) < asked:
+                return seen[:count]
+            asked *= 4
 
     def _recovered(self, result: Kept, row: Sequence[Kept]) -> Iterator[Change]:
         from reports.history import incidents

@@ -35,6 +35,7 @@ ROWS = {
     "LATENCY-1": ("P3", 5),
     "BACKUP-1": ("P1", 60),
     "INCIDENT-1": ("P2", 5),
+    "DEPS-1": ("P2", 31 * 24 * 60),
 }
 REFUSED = Measurement("answer", "connection refused", "", "exactly", "200", holds=False)
 
@@ -61,14 +62,14 @@ class Suite:
         self.seen = Seen("mira", "production", vantage)
         self.incidents = Incidents(history, self.seen, rules or Rules())
 
-    def find(self, minutes: float, **found: str) -> Sequence[Change]:
-        """A run so many minutes after noon finds outcomes, by requirement: HEALTH_1="B"."""
-        now = NOON + minutes * MINUTE
-        results = [result(name.replace("_", "-"), outcome, now) for name, outcome in found.items()]
+    def find(self, minutes: float, *, now: float | None = None, **found: str) -> Sequence[Change]:
+        """A run finds outcomes so many minutes after noon, by requirement: HEALTH_1="B"; and they are followed."""
+        at = NOON + minutes * MINUTE
+        results = [result(name.replace("_", "-"), outcome, at) for name, outcome in found.items()]
         systems = {"mira": SystemRun("production", "")}
-        run = Run(uuid4().hex, self.seen.vantage, milliseconds(now), "0", "", scheduled=True, systems=systems)
+        run = Run(uuid4().hex, self.seen.vantage, milliseconds(at), "0", "", scheduled=True, systems=systems)
         self.history.record(run, results)
-        return self.incidents.follow(results, now)
+        return self.incidents.follow(results, at if now is None else NOON + now * MINUTE)
 
     def open(self) -> Sequence[Incident]:
         """What is open."""
@@ -275,8 +276,27 @@ def test_nobody_owes_an_answer_to_what_is_over(suite: Suite, over: int, again: i
 
 def test_results_that_come_late_end_nothing(suite: Suite) -> None:
     suite.find(10, DATABASE_1="B")
-    assert not suite.find(5, DATABASE_1="P")
+    assert not suite.find(5, now=11, DATABASE_1="P")
     assert suite.open()
+
+
+def test_a_clock_that_was_ahead_keeps_nobody_from_seeing_what_is(suite: Suite) -> None:
+    for minutes in range(60, 80, 5):
+        suite.find(minutes, DATABASE_1="P")
+    assert names(suite.find(0, DATABASE_1="B")) == ["opened DATABASE-1"]
+    assert names(suite.find(5, DATABASE_1="P")) == ["recovered DATABASE-1"]
+
+
+def test_what_is_due_once_a_month_is_not_silent_for_ever(suite: Suite) -> None:
+    days = 3 * 31
+    hours = [result("DEPS-1", "U", NOON + timedelta(hours=n)) for n in range(1, days * 24)]
+    run = Run(uuid4().hex, "one", 0, "0", "", scheduled=True, systems={"mira": SystemRun("production", "")})
+    suite.find(0, DEPS_1="P")
+    suite.history.record(run, hours)
+    assert not suite.find(days * 24 * 60, DEPS_1="U")
+    (change,) = suite.find((days * 24 + 1) * 60, DEPS_1="U")
+    assert (change.kind, change.incident.kind) == ("opened", "unverified")
+    assert moment(change.incident.began) == NOON + timedelta(hours=1)
 
 
 def test_a_result_that_was_lost_opens_nothing(suite: Suite) -> None:
