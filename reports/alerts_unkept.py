@@ -136,7 +136,8 @@ def _remembering(file: Path) -> Iterator[dict[str, Memory] | None]:
     except OSError:
         yield {}
         return
-    with os.fdopen(descriptor, "r+", encoding="utf-8") as opened:
+    # Without a buffer, which would try again when it is closed, and fail: a full disk may be why the history is away.
+    with os.fdopen(descriptor, "r+b", buffering=0) as opened:
         try:
             fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -146,15 +147,14 @@ def _remembering(file: Path) -> Iterator[dict[str, Memory] | None]:
         yield memory
         with suppress(OSError):
             opened.seek(0)
+            opened.write(json.dumps(memory).encode())
             opened.truncate()
-            opened.write(json.dumps(memory))
-            opened.flush()
 
 
-def _read(text: str) -> dict[str, Memory]:
+def _read(written: bytes) -> dict[str, Memory]:
     """What was written; what nobody can read was nothing."""
     try:
-        memory = json.loads(text or "{}")
+        memory = json.loads(written or b"{}")
         whole = all(
             isinstance(entry["began"], int) and all(isinstance(at, int) for at in entry["routes"].values())
             for entries in memory.values()
