@@ -5,6 +5,7 @@ A command line stands on top of all floors, as conftest.py does: here alone do s
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -141,7 +142,7 @@ def _add_incidents(commands: "argparse._SubParsersAction[argparse.ArgumentParser
     family = incidents.add_subparsers(metavar="COMMAND")
     _add_listing(family.add_parser("list", help="list those that nobody has resolved yet (what it does by default)"))
     about = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
-    about.add_argument("number", type=int, metavar="NUMBER", help="of the incident, as alerts and the list name it")
+    about.add_argument("number", type=_number, metavar="NUMBER", help="of the incident, as alerts and the list name it")
     about.add_argument("--systems", type=Path, metavar="DIR", help="where the system files lie")
     answering = argparse.ArgumentParser(add_help=False, parents=[about])
     answering.add_argument("--by", required=True, metavar="NAME", help="who you are, as the roster names you")
@@ -159,6 +160,12 @@ def _add_incidents(commands: "argparse._SubParsersAction[argparse.ArgumentParser
     drafted = family.add_parser("postmortem", parents=[about], help="draft the post-mortem of one")
     drafted.add_argument("-o", "--output", type=Path, metavar="FILE", help="a file that is not there yet")
     drafted.set_defaults(command=_draft_postmortem)
+
+
+def _number(text: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,17}", text):
+        raise argparse.ArgumentTypeError(f'"{text}" is no number of an incident: write it like 12')
+    return int(text)
 
 
 def _add_listing(parser: argparse.ArgumentParser, **defaults: object) -> None:

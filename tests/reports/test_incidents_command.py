@@ -90,6 +90,7 @@ def test_a_postmortem_is_drafted_to_a_new_file_alone(command: Command, tmp_path:
         (("list", "--system", "mirra"), 'did you mean "mira"?'),
         (("acknowledge", "1", "--by", "Berta"), "nobody on the roster"),
         (("resolve", "1", "--by", ANA, "--cause", "Disco"), "incident 1 is not over"),
+        (("told", "1", "--by", ANA, "--note", "Direcci\udcf3n"), "letters that are no UTF-8"),
     ],
 )
 def test_what_cannot_be_done_is_said(command: Command, tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
@@ -97,6 +98,13 @@ def test_what_cannot_be_done_is_said(command: Command, tmp_path: Path, arguments
     code, error = command(*arguments)
     assert code == 1
     assert said in error
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "x", "99999999999999999999"])
+def test_what_is_no_number_is_said(command: Command, capsys: pytest.CaptureFixture[str], number: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        command("show", number)
+    assert f'"{number}" is no number of an incident: write it like 12' in capsys.readouterr().err
 
 
 def test_a_history_that_cannot_be_read(command: Command, tmp_path: Path) -> None:
