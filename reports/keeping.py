@@ -69,7 +69,9 @@ class HistoryKeeper:
             session.exitstatus = UNVERIFIED
         self._end(int(session.exitstatus))
         try:
-            self.taken_in = sum(1 for _ in spool.take_in(self._history))
+            own = None if self._spooled is None else self._spooled.path
+            for _ in spool.take_in(self._history, own=own):
+                self.taken_in += 1
             self._roll_up()
         except Unverified as fault:
             self._faults.append(fault)

@@ -7,19 +7,22 @@ The file is locked while its run lives, and removed once the store has put all o
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from reports.history.kept import Kept, Run
-from reports.history.store import History
+from reports.history.store import PATIENCE, History
 from reports.requirement import Outcome, Unverified
 
 _MODE = 0o600
 _ENDING = ".jsonl"
 _UNREADABLE = ".unreadable"
+# How often it is looked whether a lock is free, in seconds.
+_POLL = 0.02
 # What a later line on the same result may not cover up.
 _GRAVITY = (Outcome.NOT_APPLICABLE, Outcome.PASSED, Outcome.WAIVED, Outcome.UNVERIFIED, Outcome.BREACHED)
 
@@ -43,15 +46,19 @@ class Spooled:
         self._descriptor = -1
 
     def __enter__(self) -> Self:
+        unnamed = self.path.with_suffix(".new")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            unnamed = self.path.with_suffix(".new")
             self._descriptor = os.open(unnamed, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
             self._write({"run": self._run.as_document()})
             # Named only now that it is locked, lest another run takes it in.
             unnamed.rename(self.path)
         except OSError as error:
+            # A disk that stays full would be left one more of them by each run.
+            with suppress(OSError):
+                unnamed.unlink(missing_ok=True)
+                os.close(self._descriptor)
             raise self._unwritable(error) from None
         return self
 
@@ -101,40 +108,82 @@ class Spooled:
         )
 
 
-def take_in(history: History) -> Iterator[tuple[Run, tuple[Kept, ...]]]:
+def take_in(history: History, *, own: Path | None = None) -> Iterator[tuple[Run, tuple[Kept, ...]]]:
     """Put on record what is spooled, the oldest run first, but for runs that are still going on.
+
+    Args:
+        history: where to.
+        own: the file of the run that asks, and has ended. Another run that looks at it, or takes it in, is waited for:
+            afterwards it is gone, and on record.
 
     Yields:
         Each run with its results once it is on record.
 
     Raises:
-        Unverified: when the store cannot take it, or the spool cannot be read; what is left then stays.
+        Unverified: when the store cannot take it, or the spool cannot be read; what is left then stays. When a single
+            file cannot be read, or no run wrote it, at the end.
     """
     try:
         files = sorted(history.address.spool.glob(f"*{_ENDING}"))
     except OSError as error:
         raise _unreadable(history.address.spool, error.strerror or type(error).__name__) from None
+    odd: list[Unverified] = []
     for path in files:
-        with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not path.exists():  # another run took it in meanwhile
-                continue
-            try:
+        try:
+            with path.open("rb") as file:
+                _lock(file, patience=PATIENCE if path == own else 0)
+                if not path.exists():  # another run took it in meanwhile
+                    continue
                 run, results = _read(file.read())
-            except (ValueError, TypeError, LookupError, AttributeError):
-                path.rename(path.with_suffix(_UNREADABLE))
-                raise _unreadable(path.with_suffix(_UNREADABLE), "it holds what no run wrote") from None
-            history.record(run, results)
-            path.unlink()
+                history.record(run, results)
+                path.unlink()
+        except (FileNotFoundError, BlockingIOError):  # likewise; or it goes on
+            continue
+        except OSError as error:
+            odd.append(_unreadable(path, error.strerror or type(error).__name__))
+        except _OddError:
+            odd.append(_unreadable(path.rename(path.with_suffix(_UNREADABLE)), "it holds what no run wrote"))
+        else:
             yield run, results
+    if odd:
+        raise odd[0]
+
+
+def _lock(file: IO[bytes], *, patience: float) -> None:
+    """Lock a file, waiting for so many seconds at most.
+
+    Raises:
+        BlockingIOError: when it is still locked then.
+    """
+    until = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(_POLL)
+        else:
+            return
+
+
+class _OddError(Exception):
+    """No run wrote this."""
 
 
 def _read(content: bytes) -> tuple[Run, tuple[Kept, ...]]:
     """The run that a file is of, and its results, of several on one target the gravest.
 
     Raises:
-        ValueError: when no run wrote it; TypeError, LookupError, AttributeError likewise.
+        _OddError: when no run wrote it.
     """
+    try:
+        return _parsed(content)
+    except (ValueError, TypeError, LookupError, AttributeError):
+        raise _OddError from None
+
+
+def _parsed(content: bytes) -> tuple[Run, tuple[Kept, ...]]:
     lines = content.split(b"\n")
     # What follows the last one was not written to its end: its process was killed then.
     documents = [json.loads(line) for line in lines[:-1]]
@@ -154,5 +203,5 @@ def _read(content: bytes) -> tuple[Run, tuple[Kept, ...]]:
 
 
 def _unreadable(path: Path, came_back: str) -> Unverified:
-    remedy = "What else is spooled is taken in by the next run; look at this one by hand, and remove it"
+    remedy = "What else is spooled is taken in all the same; look at this one by hand, and remove it"
     return Unverified(f"taking in spooled results of {path}", came_back=came_back, remedy=remedy)

@@ -1,9 +1,11 @@
 """The spool: what a killed run, a full disk or a store that is down leave behind is taken in later, in order, once."""
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,13 @@ from reports.history.spool import Spooled
 from reports.requirement import Unverified
 from tests.reports.history.past import T, result, run
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 9000))
+try:
+    Spooled(Path(sys.argv[1]), run()).__enter__()
+except Unverified:
+    assert not list(Path(sys.argv[1]).iterdir())
+else:
+    raise AssertionError
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 9000))
 written = 0
 with Spooled(Path(sys.argv[1]), run()) as spooled:
@@ -180,8 +189,31 @@ def test_what_no_run_wrote_is_put_aside_and_does_not_stop_the_others(history: Hi
     spooled(history.address.spool, run(), result())
     with pytest.raises(Unverified, match="it holds what no run wrote"):
         list(spool.take_in(history))
-    assert len(list(spool.take_in(history))) == 1
+    assert len(on_record(history)) == 1
+    assert list(spool.take_in(history)) == []
     assert odd.with_suffix(".unreadable").exists()
+
+
+def test_what_cannot_be_opened_is_told_and_does_not_stop_the_others(history: History) -> None:
+    odd = history.address.spool / "000000000000001-odd.jsonl"
+    odd.mkdir(parents=True)
+    spooled(history.address.spool, run(), result())
+    with pytest.raises(Unverified, match=r"000000000000001-odd.jsonl(.|\n)*Is a directory"):
+        list(spool.take_in(history))
+    assert len(on_record(history)) == 1
+
+
+def test_who_has_ended_waits_for_those_that_look_at_its_file(history: History) -> None:
+    path = spooled(history.address.spool, run(), result())
+    with path.open("rb") as looked_at:
+        fcntl.flock(looked_at, fcntl.LOCK_SH)
+        assert list(spool.take_in(history)) == [], "another run's file is that one's to take in"
+        letting_go = threading.Timer(0.3, fcntl.flock, [looked_at, fcntl.LOCK_UN])
+        letting_go.start()
+        taken = list(spool.take_in(history, own=path))
+        letting_go.join()
+    assert len(taken) == 1
+    assert not path.exists()
 
 
 def test_a_result_of_no_system_of_its_run_is_put_aside(history: History) -> None:
