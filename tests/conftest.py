@@ -3,8 +3,6 @@
 import os
 import shutil
 import socket
-import subprocess
-import sys
 import textwrap
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +14,7 @@ import pytest
 
 from fixtures.embedded import EmbeddedServer
 from fixtures.short_folder import short_folder
+from tests.proofs.forking import Forking
 
 pytest_plugins = ["pytester"]
 
@@ -27,6 +26,8 @@ KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "VIRTUAL_ENV", "PYTHONPATH", "COVERAGE
 
 # They cost each run more than the suite itself does.
 PLUGINS_OF_THE_TESTS = ("hypothesispytest", "anyio", "timeout", "time_machine")
+# Those that the suite depends on, by name: what merely happens to be installed would take longer to load than a run.
+PLUGINS = ("-p", "xdist", "-p", "allure_pytest.plugin")
 
 
 # A program of Debian's that a real part is made of; tests/debian-parts.sh installs them all.
@@ -159,8 +160,9 @@ class Run:
 class OperatorsFolder:
     """System files and checks of somebody's own, outside the repository, and the suite run over them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, forking: Forking) -> None:
         self.folder = folder
+        self._forking = forking
         self.systems = folder / "systems"
         self.checks = folder / "my_checks"
         self.history = f"sqlite:///{folder / 'history.db'}"
@@ -190,26 +192,24 @@ class OperatorsFolder:
         environment: Mapping[str, str] | None = None,
     ) -> Run:
         """Run the checks of the folder; `environment` is added to what little of ours is kept."""
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "conftest.py", str(self.checks)]
-        command += ["--systems", str(self.systems), *(["--system", system] if system else []), *arguments]
-        command += [f"-n{workers}"] if workers else []
-        command += [f"-pno:{plugin}" for plugin in PLUGINS_OF_THE_TESTS]
+        given = [*PLUGINS, "-p", "no:cacheprovider", "conftest.py", str(self.checks)]
+        given += ["--systems", str(self.systems), *(["--system", system] if system else []), *arguments]
+        given += [f"-n{workers}"] if workers else []
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-        ended = subprocess.run(
-            command,
-            cwd=HOUSE,
-            env={**kept, "COLUMNS": "200", "CONSTANCIA_HISTORY": self.history, **(environment or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        return Run(ended.returncode, ended.stdout)
+        fixed = {"COLUMNS": "200", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "CONSTANCIA_HISTORY": self.history}
+        printed = self.folder / "printed.txt"
+        code = self._forking.run(given, {**kept, **fixed, **(environment or {})}, output=printed, longest=120)
+        return Run(code, printed.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def forking() -> Iterator[Forking]:
+    """The process that runs of the suite are forked from."""
+    with Forking() as started:
+        yield started
 
 
 @pytest.fixture
-def operator(tmp_path: Path) -> OperatorsFolder:
+def operator(tmp_path: Path, forking: Forking) -> OperatorsFolder:
     """An operator's folder."""
-    return OperatorsFolder(tmp_path)
+    return OperatorsFolder(tmp_path, forking)

@@ -79,7 +79,7 @@ class Suite:
         folder: for the system file and the results.
         temporary: for its temporary files, with a path short enough for a server's socket.
         environment: the lab's.
-        forking: what runs without options of pytest are forked from.
+        forking: what runs are forked from that need no process of their own, as xdist's workers do.
         past: of the lab.
     """
 
@@ -130,7 +130,7 @@ class Suite:
             since(history)
         arguments = [*rooms, f"--systems={systems}", f"--system={system}", *PLUGINS, "--color=no", *moved, *options]
         environment = {**self._variables(), **(variables or {}), "PROOF_RESULTS": str(results)}
-        if meanwhile is None and not options:
+        if meanwhile is None and "-n" not in options:
             printed = self.folder / "output.txt"
             exit_code = self.forking.run(arguments, environment, output=printed, longest=LONGEST_RUN)
             output = printed.read_text(encoding="utf-8")
@@ -184,13 +184,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[La
     base = tmp_path_factory.getbasetemp()
     template = (base if worker_id == "master" else base.parent) / "lab-template"
     with short_folder("lab") as folder, Lab(folder, template=template) as started:
-        yield started
-
-
-@pytest.fixture(scope="session")
-def forking() -> Iterator[Forking]:
-    """The process that runs of the suite are forked from."""
-    with Forking() as started:
         yield started
 
 
