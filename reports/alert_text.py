@@ -16,6 +16,8 @@ from reports.wording import Wording
 # Of one kind; the others are counted. So are measurements of one incident.
 MOST_TOLD = 20
 MOST_MEASURED = 3
+# Of what was observed, which may be a list of thousands; the record has all of it.
+MOST_LETTERS = 300
 # The first is what a message is about.
 ORDER: Sequence[Kind] = ("opened", "joined", "reminder", "recovered")
 # Targets that name nothing beside the system itself.
@@ -194,7 +196,9 @@ class Letter:
         words = self._words
         what = words.said(measurement.what)
         named = f"{what}, {measurement.subject}" if measurement.subject else what
-        said = {"what": named, "observed": words.observed(measurement), "limit": words.limit(measurement)}
+        observed = words.observed(measurement)
+        shown = observed if len(observed) <= MOST_LETTERS else f"{observed[:MOST_LETTERS]}..."
+        said = {"what": named, "observed": shown, "limit": words.limit(measurement)}
         if not said["limit"]:
             return words("Observed: {what}: {observed}", **said)
         return words("Observed: {what}: {observed} (limit: {limit})", **said)

@@ -14,6 +14,8 @@ from reports.requirement import Measurement, Value
 LANGUAGES = Path(__file__).with_name("languages")
 SOURCE = "en"
 MINUTE = timedelta(minutes=1)
+# What is longer than this is a list, which no form is meant for: to look for them would take minutes.
+MOST_FORMED = 1000
 _PLACE = re.compile(r"\{(\w+)\}")
 # What systems, libraries and the record of incidents say, in their own words or by their form.
 SAID_BY_OTHERS = (
@@ -59,6 +61,8 @@ class Wording:
         """What a check said ("connection refused", "status 503"), word for word or by its form; else as it is."""
         if text in self._texts:
             return self._texts[text]
+        if len(text) > MOST_FORMED:
+            return text
         for form, template in _forms(self.language):
             if (found := form.fullmatch(text)) is not None:
                 return template.format(**{name: self.said(value) for name, value in found.groupdict().items()})

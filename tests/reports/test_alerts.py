@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import pytest
 
+from fixtures.alert_message import sent
 from fixtures.lab.channels import LabHook, LabMail
 from reports.alerts import Alerts
 from reports.history import incidents as stored
@@ -266,6 +267,29 @@ def test_twenty_are_told_and_the_others_counted(work: AtWork) -> None:
     assert title.endswith("(incidente 1 y 22 más)")
     assert text.count("Incidente ") == 20
     assert "Y 3 más: python -m reports incidents" in text
+
+
+def test_of_a_long_list_the_beginning_is_told(work: AtWork) -> None:
+    noted = Noted()
+    work.route(noted=[noted])
+    listed = Measurement("restored rows", f"300: {', '.join(['a and b'] * 30_000)}", "", "must be", "none", holds=False)
+    began = time.monotonic()
+    work.opened(0, measurements=(listed, replace(listed, observed="x" * 300)))
+    work.tell(0)
+    text = noted.received[-1][1]
+    assert time.monotonic() - began < 10
+    assert "Observado: filas restauradas: 300: a and b, a and b" in text
+    assert "... (límite: debe ser ninguno)\n" in text
+    assert f": {'x' * 300} (" in text
+    assert len(text) < 2000
+
+
+def test_a_message_that_a_channel_finds_too_long_comes_in_parts(hook: LabHook) -> None:
+    before = len(hook.received)
+    assert sent(hook.channel, title="[P1] MIRA", text="word " * 8000, seconds=10) == "accepted"
+    parts = [each["message"] for each in hook.received[before:]]
+    assert len(parts) == 2, "of 32 768 letters at most each"
+    assert "".join(parts).count("word") >= 7999
 
 
 def test_reminders_come_until_somebody_acknowledges(work: AtWork) -> None:
