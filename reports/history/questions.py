@@ -32,9 +32,15 @@ class Series:
 
 
 def last(
-    opened: "Connection", of: Series, *, count: int, since: int | None = None, outcomes: Sequence[Outcome] = ()
+    opened: "Connection",
+    of: Series,
+    *,
+    count: int,
+    since: int | None = None,
+    until: int | None = None,
+    outcomes: Sequence[Outcome] = (),
 ) -> Sequence[Kept]:
-    """The newest results of a series, the newest first; none from before `since` (ms)."""
+    """The newest results of a series, the newest first; none from before `since`, and none from after `until` (ms)."""
     from sqlalchemy import and_, select
 
     same = and_(detail.c.series == result.c.series, detail.c.at == result.c.at, detail.c.run == result.c.run)
@@ -57,6 +63,8 @@ def last(
     )
     if since is not None:
         asked = asked.where(result.c.at >= since)
+    if until is not None:
+        asked = asked.where(result.c.at <= until)
     if outcomes:
         asked = asked.where(result.c.outcome.in_([CODES[each] for each in outcomes]))
     return [

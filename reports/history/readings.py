@@ -25,11 +25,12 @@ class Newest:
     at: int
 
 
-def newest(opened: "Connection", system: str, environment: str, vantage: str) -> Sequence[Newest]:
-    """The newest result of each series of a system, as seen from one vantage point."""
+def newest(opened: "Connection", system: str, environment: str, vantage: str, *, until: int) -> Sequence[Newest]:
+    """The newest result of each series of a system, as seen from one vantage point; none from after `until` (ms)."""
     from sqlalchemy import func, select
 
-    last = select(func.max(result.c.at)).where(result.c.series == series.c.id).scalar_subquery()
+    of_it = (result.c.series == series.c.id, result.c.at <= until)
+    last = select(func.max(result.c.at)).where(*of_it).scalar_subquery()
     seen = {"system": system, "environment": environment, "vantage": vantage}
     asked = (
         select(series.c.requirement, series.c.target, last.label("at"))

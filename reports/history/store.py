@@ -79,6 +79,7 @@ class History:
         vantage: str,
         count: int = 1,
         since: datetime | None = None,
+        until: datetime | None = None,
         outcomes: Sequence[Outcome] = (),
     ) -> Sequence[Kept]:
         """The newest results of a series, the newest first.
@@ -91,6 +92,7 @@ class History:
             vantage: from where.
             count: how many at most.
             since: none that is older.
+            until: none that is newer, as there may be where a clock was set back.
             outcomes: these alone; all where none is named.
 
         Raises:
@@ -104,6 +106,7 @@ class History:
                 questions.Series(system, environment, requirement, target, vantage),
                 count=count,
                 since=None if since is None else milliseconds(since),
+                until=None if until is None else milliseconds(until),
                 outcomes=outcomes,
             )
 
