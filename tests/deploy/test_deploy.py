@@ -91,6 +91,12 @@ def test_cron_line_is_whole(line: str) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
+@pytest.mark.parametrize("scheduler", ["cron", "systemd"])
+def test_schedules_keep_the_history_from_growing_for_ever(scheduler: str) -> None:
+    files = [path for path in (ROOT / "deploy" / scheduler).iterdir() if path.is_file()]
+    assert any("-m reports history prune" in path.read_text() for path in files)
+
+
 def _environments() -> Mapping[str, Mapping[str, str]]:
     parsed = configparser.ConfigParser(interpolation=None)
     parsed.read(ROOT / "tox.ini")
