@@ -426,7 +426,7 @@ def test_nobody_is_on_call(work: AtWork) -> None:
     work.route(noted=[noted], on_call=("Product Owner",))
     work.opened(0)
     work.tell(0)
-    assert "De turno ahora: nadie a quien nombre el registro de personas\n" in noted.received[0][1]
+    assert "De turno ahora: nadie, según el registro de personas\n" in noted.received[0][1]
 
 
 def test_no_secret_and_no_way_to_reach_anybody_is_told(history: History, tmp_path: Path) -> None:

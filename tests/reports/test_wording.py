@@ -181,6 +181,7 @@ def test_what_checks_say_is_told_by_its_form(said: str, spanish: str) -> None:
         (Measurement("a", observed=True, comparison="exactly", limit=False), ("sí", "exactamente no"), ("yes",)),
         (Measurement("a", None, "", "at least", 1), ("nada", "como mínimo 1"), ("nothing",)),
         (Measurement("a", "none", "", "must be", "2.5.1"), ("ninguno", "debe ser 2.5.1"), ("none",)),
+        (Measurement("a", "refused", "", "must be", "answered"), ("refused", "debe ser una respuesta"), ("refused",)),
         (Measurement("a", 3), ("3", ""), ("3",)),
     ],
 )
