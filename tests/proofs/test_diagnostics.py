@@ -71,7 +71,7 @@ def test_database_is_stopped(suite: Suite, lab: Lab) -> None:
 
 
 def test_api_hangs_and_so_do_redis_and_the_database(suite: Suite, lab: Lab) -> None:
-    waits = {'timeout = "10s"': 'timeout = "1s"'}
+    waits = {'timeout = "10s"': 'timeout = "1s"', 'slow = "5s"': 'slow = "500ms"'}
     with lab.comercial.hanging(), lab.cache.hanging(), lab.database.hanging():
         # What nobody has asked yet is asked when the first breach wants it: the database, and Redis.
         suite.run("comercial-electrica", variables=recorded(suite, "-k 'HEALTH-1 or HEALTH-2'"), limits=waits)
