@@ -152,7 +152,8 @@ def _made(address: Address) -> "Engine":
     if address.file is not None:
         address.file.parent.mkdir(parents=True, exist_ok=True)
         arguments: dict[str, Any] = {"timeout": PATIENCE, "isolation_level": None}
-        engine = create_engine(address.url, poolclass=NullPool, connect_args=arguments)
+        # One that stays open, because the last one that is closed writes all of the log into the file.
+        engine = create_engine(address.url, connect_args=arguments)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
@@ -171,6 +172,9 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 -
     # What is on record must survive a power cut: the spool forgets it then.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    # A run touches a page for each of its series: room for many, and for the log of some runs, in pages and in kB.
+    connection.execute("PRAGMA wal_autocheckpoint = 10000")
+    connection.execute("PRAGMA cache_size = -32768")
 
 
 def _begin_sqlite(connection: "Connection") -> None:
