@@ -34,6 +34,7 @@ CONNECTED_WITHIN = 5
 MOST_NAMED = 5
 NOTED_FOR = timedelta(minutes=5)
 NOTHING = "nothing is due"
+SELDOM = timedelta(days=1)
 _FORMAT = "1"
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)")
 _Ask = Callable[[str, Sequence[object]], Sequence[tuple[Any, ...]]]
@@ -357,6 +358,18 @@ def judged_in(folder: Path, at: Place, now: datetime) -> Mapping[Key, Judged]:
                     judged = Judged(began, unverified=result["outcome"] == Outcome.UNVERIFIED)
                     found[result["requirement"], result["target"]] = judged
     return found
+
+
+def presumed(plan: Plan, folder: Path, now: datetime) -> Mapping[Key, Judged]:
+    """What is due daily or more seldom, as if it had been judged when the store went down.
+
+    That is when the oldest run began which is spooled. Or else each time that the store does not answer would be one
+    more drill, and one more of what loads a system, in the middle of the day.
+    """
+    names = [path.name.partition("-")[0] for path in folder.glob("*.jsonl")]
+    began = min((moment(int(name)) for name in names if name.isdecimal()), default=now)
+    seldom = [each for each in plan.checks if each.on is not None or each.every >= SELDOM]
+    return {each.key: Judged(min(began, now)) for each in seldom}
 
 
 def later_of(one: Mapping[Key, Judged], other: Mapping[Key, Judged]) -> Mapping[Key, Judged]:

@@ -29,6 +29,7 @@ from reports.due import (
     note,
     outlook,
     owner_of,
+    presumed,
     reading,
     shown_checks,
     shown_next,
@@ -248,7 +249,9 @@ class WhatIsDue:
     def _alone(self) -> Collection[Due]:
         """What is due by the spool, where the store cannot say; of this machine's runs one at a time takes that."""
         now = self._now()
-        self._judged = {name: judged_in(self._spool, self._place(name), now) for name in self._plans}
+        for name, plan in self._plans.items():
+            spooled = judged_in(self._spool, self._place(name), now)
+            self._judged[name] = {**presumed(plan, self._spool, now), **spooled}
         looked = {
             name: outlook(name, plan, Standing(self._judged[name], {}), now) for name, plan in self._plans.items()
         }

@@ -390,6 +390,25 @@ def test_store_that_is_down_lets_the_spool_say_what_is_due(scheduled: OperatorsF
     assert due(scheduled, "2026-11-26T15:03:00Z")[1] == []
 
 
+def test_store_that_is_down_makes_nothing_due_that_seldom_is(scheduled: OperatorsFolder) -> None:
+    monthly = """
+        [[schedule]]
+        requirement = "SELF-901"
+        on = "first monday"
+        """
+    scheduled.system("shop", NIGHTLY + monthly)
+    down = {
+        "CONSTANCIA_HISTORY": "postgresql+psycopg://nobody@127.0.0.1:1/nowhere",
+        "CONSTANCIA_SPOOL": str(scheduled.folder / "spool"),
+    }
+    # At night, in its window: half an hour, and a day, after the store went down.
+    first = scheduled.run("--due", "--now", "2026-11-27T05:00:00Z", "-v", environment=down)
+    assert "due: 1 check: SELF-900 shop/system\n" in first.output
+    assert "next: SELF-901 shop/system at 2026-12-07 00:00:00" in first.output
+    second = scheduled.run("--due", "--now", "2026-11-28T05:30:00Z", "-v", environment=down)
+    assert "due: 2 checks: SELF-900 shop/system, SELF-902 shop/system\n" in second.output
+
+
 def test_lapsed_runs_are_swept_by_a_run_with_nothing_due(
     scheduled: OperatorsFolder,
 ) -> None:
