@@ -252,8 +252,17 @@ def _noted(asked: Asked, now: datetime) -> str | None:
 
 
 def _note_of(asked: Asked) -> Path:
+    return asked.address.spool / f"next-{_named(asked)}.json"
+
+
+def lock_of(asked: Asked) -> Path:
+    """The file that a run locks which goes by the spool alone: a long drill keeps no check from being judged."""
+    return asked.address.spool / f"alone-{_named(asked)}.lock"
+
+
+def _named(asked: Asked) -> str:
     about = [asked.selection, sorted(asked.files), asked.vantage, asked.address.shown]
-    return asked.address.spool / f"next-{hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]}.json"
+    return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
 
 
 def known_plans(asked: Asked) -> Mapping[str, Plan]:

@@ -26,6 +26,7 @@ from reports.due import (
     judged_in,
     known_plans,
     later_of,
+    lock_of,
     note,
     outlook,
     owner_of,
@@ -42,7 +43,6 @@ from reports.history.store import History
 from reports.requirement import Requirement, Unverified, requirement_of
 
 _TOLD, _COLLECTED = "constancia_due", "constancia_collected"
-_ALONE = "alone.lock"
 _COMING = 3
 _MODE = 0o600
 # A system, a requirement and a target of it.
@@ -247,7 +247,10 @@ class WhatIsDue:
         return self._keep(outlooks)
 
     def _alone(self) -> Collection[Due]:
-        """What is due by the spool, where the store cannot say; of this machine's runs one at a time takes that."""
+        """What is due by the spool, where the store cannot say.
+
+        Of this machine's runs that are asked for the same one at a time takes that.
+        """
         now = self._now()
         for name, plan in self._plans.items():
             spooled = judged_in(self._spool, self._place(name), now)
@@ -258,14 +261,14 @@ class WhatIsDue:
         due = self._keep(looked)
         try:
             self._spool.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self._spool / _ALONE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
+            descriptor = os.open(lock_of(self._asked), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
             self._stack.callback(os.close, descriptor)
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._faults.append("another run is about what is due meanwhile")
             return ()
         except OSError as error:
-            self._faults.append(f"{self._spool / _ALONE} cannot be locked: {error.strerror}")
+            self._faults.append(f"{lock_of(self._asked)} cannot be locked: {error.strerror}")
         return due
 
     def _keep(self, outlooks: Mapping[str, Outlook]) -> Collection[Due]:

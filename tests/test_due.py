@@ -409,6 +409,23 @@ def test_store_that_is_down_makes_nothing_due_that_seldom_is(scheduled: Operator
     assert "due: 2 checks: SELF-900 shop/system, SELF-902 shop/system\n" in second.output
 
 
+def test_store_that_is_down_lets_each_selection_go_on_by_itself(scheduled: OperatorsFolder) -> None:
+    down = {
+        "CONSTANCIA_HISTORY": "postgresql+psycopg://nobody@127.0.0.1:1/nowhere",
+        "CONSTANCIA_SPOOL": str(scheduled.folder / "spool"),
+    }
+    asked = ("--due", "--now", NOON, "-v")
+    assert scheduled.run(*asked, "-k", "SELF-900", environment=down).code == 0
+    (lock,) = scheduled.folder.glob("spool/alone-*.lock")
+    for left in scheduled.folder.glob("spool/*.jsonl"):
+        left.unlink()
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        beside = scheduled.run(*asked, "-k", "SELF-900", environment=down)
+        assert (beside.code, "another run is about what is due meanwhile" in beside.output) == (0, True)
+        assert "due: 1 check: SELF-901" in scheduled.run(*asked, "-k", "SELF-901", environment=down).output
+
+
 def test_lapsed_runs_are_swept_by_a_run_with_nothing_due(
     scheduled: OperatorsFolder,
 ) -> None:
