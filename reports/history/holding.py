@@ -7,7 +7,7 @@ the requirement is due. A test compares the two.
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, true
+from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, func, literal, or_, select, true
 
 from reports.history.tables import CODES, result, series
 from reports.requirement import Outcome
@@ -50,7 +50,9 @@ def greatest(one: _Number, other: _Number) -> _Number:
 
 def time_in(state: tuple[int, ...], of: "FromClause") -> _Number:
     """How long `of`, rows of `held` or pieces of them, says this, in ms."""
-    return func.coalesce(func.sum(case((of.c.outcome.in_(state), of.c.finish - of.c.begin), else_=0)), 0)
+    length = func.sum(case((of.c.outcome.in_(state), of.c.finish - of.c.begin), else_=0))
+    # PostgreSQL adds up to a numeric, with which nothing exact can be reckoned here.
+    return func.coalesce(cast(length, BigInteger), 0)
 
 
 def of_one_state(hours: "FromClause") -> ColumnElement[bool]:
