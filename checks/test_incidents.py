@@ -11,7 +11,7 @@ def test_incidents_are_acknowledged_in_time(incidents: IncidentsOnRecord, eviden
     Source: operations guide, "Clasificación de Severidad".
     """
     evidence.note("incidents not resolved", len(incidents.unresolved))
-    for each in incidents.unresolved:
+    for each in incidents.slowest():
         time, limit = incidents.unanswered(each), incidents.time_allowed(each)
         evidence.at_most("time to the acknowledgement", time, limit=limit, subject=called(each))
 
