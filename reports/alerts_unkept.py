@@ -79,7 +79,8 @@ def _news(each: Kept, entry: dict[str, Any] | None, route: Route, now: int, *, q
     """What a route is to tell of a result; where it is `quiet`, of what it told before that it is over, and no more."""
     told = entry["routes"].get(route.name) if entry else None
     if _matters(each) and not quiet and route.takes(each.severity, each.requirement):
-        if told is None or now - told >= AGAIN:
+        # What was told by a clock that was ahead is told again, too.
+        if told is None or not 0 <= now - told < AGAIN:
             kind: Kind = "opened" if told is None else "reminder"
             yield News(_incident(each, entry["began"] if entry else each.at), kind, each.at)
     elif entry and told is not None and each.outcome is Outcome.PASSED:

@@ -64,3 +64,12 @@ def test_what_nobody_can_read_was_nothing(work: AtWork, tmp_path: Path) -> None:
     unkept = UnkeptAlerts(work.alerts(), work.watched(), tmp_path)
     assert unkept.tell([BREACHED], BEGAN)
     assert not unkept.tell([BREACHED], BEGAN + MINUTE)
+
+
+def test_what_a_clock_that_was_ahead_told_is_told_again(work: AtWork, tmp_path: Path) -> None:
+    noted = Noted()
+    work.route(noted=[noted])
+    unkept = UnkeptAlerts(work.alerts(), work.watched(), tmp_path)
+    assert unkept.tell([BREACHED], BEGAN + 24 * 60 * MINUTE)
+    assert unkept.tell([BREACHED], BEGAN)
+    assert not unkept.tell([BREACHED], BEGAN + MINUTE)
