@@ -209,7 +209,7 @@ def _alerting(kept: "HistoryKeeper", systems: "Mapping[str, System]", clock: "Cl
             Incidents(history, Seen(header.name, header.environment, run.vantage), rules),
             alerts,
             UnkeptAlerts(alerts, watched, history.address.spool),
-            drafts_in(folder, history=history, about=about),
+            drafts_in(folder, header.name, header.environment, history=history, about=about),
         )
 
     return Alerting(kept, {name: followed(each) for name, each in systems.items()}, now=clock.now)

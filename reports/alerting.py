@@ -13,7 +13,7 @@ from reports.alerts import Alerts, Delivery
 from reports.alerts_unkept import UnkeptAlerts
 from reports.history.kept import Kept
 from reports.history.store import History
-from reports.incidents import Change, Incidents
+from reports.incidents import Incidents
 from reports.keeping import HistoryKeeper
 from reports.postmortem import About, write_drafts
 from reports.requirement import Unverified
@@ -30,21 +30,23 @@ class Followed:
         incidents: its incidents.
         alerts: what tells of them.
         unkept: what tells of results while there is no history.
-        afterwards: what else is done about what became of incidents, such as drafts of post-mortems.
+        afterwards: what else is done about incidents, such as drafts of post-mortems.
     """
 
     incidents: Incidents
     alerts: Alerts
     unkept: UnkeptAlerts
-    afterwards: Callable[[Sequence[Change], datetime], None]
+    afterwards: Callable[[datetime], None]
 
 
-def drafts_in(folder: Path | None, *, history: History, about: About) -> Callable[[Sequence[Change], datetime], None]:
+def drafts_in(
+    folder: Path | None, system: str, environment: str, *, history: History, about: About
+) -> Callable[[datetime], None]:
     """What drafts the post-mortems of incidents that recovered, in a folder; nothing where none is declared."""
 
-    def drafted(changes: Sequence[Change], now: datetime) -> None:
+    def drafted(now: datetime) -> None:
         if folder is not None:
-            write_drafts(changes, history=history, about=about, folder=folder, now=now)
+            write_drafts(system, environment, history=history, about=about, folder=folder, now=now)
 
     return drafted
 
@@ -96,7 +98,7 @@ class Alerting:
         opened = [each.incident for each in changes if each.kind in ("opened", "joined")]
         self._unrouted += [each for each in opened if followed.alerts.nobody_is_told_of(each)]
         try:
-            followed.afterwards(changes, now)
+            followed.afterwards(now)
         except Unverified as fault:
             self._faults.append(fault)
         return True

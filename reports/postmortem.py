@@ -14,7 +14,6 @@ from fixtures.measure.postmortem import file_name
 from reports.headlines import headline
 from reports.history.kept import milliseconds, moment
 from reports.history.store import History
-from reports.incidents import Change
 from reports.requirement import Unverified
 from reports.wording import Wording
 
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 
 # Whose breaches people feel as the system being down.
 DOWN_BY = ("HEALTH-1", "DATABASE-1")
+# So long after a recovery its draft is written by whatever run can.
+DRAFTED_WITHIN = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -110,25 +111,36 @@ def path_of(incident: "Incident", *, folder: Path, zone: ZoneInfo) -> Path:
 
 
 def write_drafts(
-    changes: Sequence[Change], *, history: History, about: About, folder: Path, now: datetime
+    system: str, environment: str, *, history: History, about: About, folder: Path, now: datetime
 ) -> Sequence[Path]:
-    """Write the drafts of the P1 incidents that recovered; one that lies there already stays as it is.
+    """Write the drafts of the P1 incidents that recovered within a day and have none yet, whichever run saw that.
+
+    One that lies there already stays as it is.
 
     Returns:
         Those that were written.
 
     Raises:
-        Unverified: when the history cannot be read, or the folder not written to.
+        Unverified: when the history cannot be read, or the folder not written to; the next run tries again.
     """
     from reports.history import incidents
 
+    with history.reading() as opened:
+        recent = incidents.recent_of(opened, system, environment, milliseconds(now - DRAFTED_WITHIN))
+        due = [
+            each
+            for each in recent
+            if each.recovered is not None
+            and each.needs_postmortem
+            and not any(event.kind == "postmortem" for event in incidents.timeline(opened, each.number))
+        ]
     written = []
-    for each in changes:
-        path = path_of(each.incident, folder=folder, zone=about.zone)
-        if each.kind != "recovered" or not each.incident.needs_postmortem or path.exists():
+    for each in due:
+        path = path_of(each, folder=folder, zone=about.zone)
+        if path.exists():
             continue
         with history.reading() as opened:
-            facts = gathered(opened, each.incident, now)
+            facts = gathered(opened, each, now)
         try:
             with path.open("x", encoding="utf-8") as file:
                 file.write(draft(facts, about))
@@ -137,10 +149,10 @@ def write_drafts(
                 f"writing the post-mortem draft {path}",
                 came_back=error.strerror or "unwritable",
                 remedy="Let this account write to the folder of [incidents] postmortems; then: "
-                f"python -m reports incidents postmortem {each.incident.number} -o FILE",
+                f"python -m reports incidents postmortem {each.number} -o FILE",
             ) from None
         with history.writing() as opened:
-            incidents.note(opened, each.incident.number, at=facts.now, kind="postmortem", note=path.name)
+            incidents.note(opened, each.number, at=facts.now, kind="postmortem", note=path.name)
         written.append(path)
     return written
 

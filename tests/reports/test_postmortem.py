@@ -16,10 +16,10 @@ from reports.history.address import Address
 from reports.history.incidents import Incident
 from reports.history.kept import Kept, Run, SystemRun, milliseconds
 from reports.history.store import History
+from reports.history.tables import incident as incident_table
 from reports.history.tables import message, message_incident
-from reports.incidents import Change
 from reports.lifecycle import RESPONSE
-from reports.postmortem import About, draft, gathered, write_drafts
+from reports.postmortem import DRAFTED_WITHIN, About, draft, gathered, write_drafts
 from reports.requirement import Measurement, Outcome, Unverified
 
 BEGAN = datetime(2026, 11, 21, 15, 30, tzinfo=UTC)
@@ -169,35 +169,48 @@ def write(history: History, tmp_path: Path) -> Write:
     folder = tmp_path / "postmortems"
     folder.mkdir()
 
-    def written(*changes: Change, to: Path = folder) -> list[str]:
-        now = BEGAN + 30 * MINUTE
-        found = write_drafts(changes, history=history, about=ABOUT, folder=to, now=now)
+    def written(to: Path = folder, *, later: timedelta = 30 * MINUTE) -> list[str]:
+        found = write_drafts("mira", "production", history=history, about=ABOUT, folder=to, now=BEGAN + later)
         assert all(each.parent == to and each.is_file() for each in found)
         return [each.name for each in found]
 
     return written
 
 
-def test_it_is_written_once_when_a_p1_recovers(history: History, down: Incident, write: Write, tmp_path: Path) -> None:
-    assert write(Change("recovered", down)) == ["2026-11-21-incident-1.md"]
+def test_it_is_written_once_when_a_p1_has_recovered(
+    history: History, down: Incident, write: Write, tmp_path: Path
+) -> None:
+    assert write() == ["2026-11-21-incident-1.md"]
     path = tmp_path / "postmortems" / "2026-11-21-incident-1.md"
     path.write_text("Terminado\n")
-    assert write(Change("recovered", down)) == []
+    assert write() == []
     assert path.read_text() == "Terminado\n"
     with history.reading() as opened:
-        assert [each.kind for each in incidents.timeline(opened, down.number)][-1:] == ["resolved"]
         assert "postmortem" in [each.kind for each in incidents.timeline(opened, down.number)]
+    path.unlink()
+    assert write() == [], "who removed it wants none"
 
 
-def test_nothing_else_has_one(down: Incident, write: Write) -> None:
-    others = [
-        replace(down, severity="P2"),
-        replace(down, kind="unverified"),
-        replace(down, leader=7),
-    ]
-    assert write(*(Change("recovered", each) for each in others), Change("opened", down)) == []
+def test_what_lies_there_is_not_written_over(down: Incident, write: Write, tmp_path: Path) -> None:
+    path = tmp_path / "postmortems" / f"2026-11-21-incident-{down.number}.md"
+    path.write_text("By hand\n")
+    assert write() == []
+    assert path.read_text() == "By hand\n"
 
 
-def test_a_folder_that_is_not_there(down: Incident, write: Write, tmp_path: Path) -> None:
-    with pytest.raises(Unverified, match="incidents postmortem 1 -o FILE"):
-        write(Change("recovered", down), to=tmp_path / "nowhere")
+@pytest.mark.parametrize(
+    "other", [{"severity": "P2"}, {"kind": "unverified"}, {"leader": 2}, {"recovered": None}], ids=str
+)
+def test_nothing_else_has_one(history: History, down: Incident, write: Write, other: dict[str, object]) -> None:
+    with history.writing() as opened:
+        opened.execute(incident_table.update().where(incident_table.c.id == down.number).values(other))
+    assert write() == []
+
+
+@pytest.mark.parametrize(("later", "written"), [(DRAFTED_WITHIN, 1), (DRAFTED_WITHIN + MINUTE, 0)])
+def test_what_one_run_could_not_the_next_one_does(
+    down: Incident, write: Write, tmp_path: Path, later: timedelta, written: int
+) -> None:
+    with pytest.raises(Unverified, match=f"incidents postmortem {down.number} -o FILE"):
+        write(tmp_path / "nowhere")
+    assert len(write(later=10 * MINUTE + later)) == written
