@@ -157,7 +157,7 @@ class _Following:
         known = self._open.get((result.requirement, result.target))
         if known is None or not row or not over(known.kind, row[0]) or not self._may_end(known, row[0]):
             return
-        why = "" if row[0].outcome is Outcome.PASSED else _WHY_OVER[row[0].outcome]
+        why = "" if row[0].outcome is Outcome.PASSED else WHY_OVER[row[0].outcome]
         ended = incidents.recover(self._opened, known, at=row[0].at, why=why or None)
         del self._open[result.requirement, result.target]
         yield Change("recovered", ended, why)
@@ -239,7 +239,8 @@ class _Following:
         return led
 
 
-_WHY_OVER = {
+# Told in the system's language.
+WHY_OVER = {
     Outcome.WAIVED: "waived",
     Outcome.NOT_APPLICABLE: "declared not applicable",
     Outcome.BREACHED: "verified again: breached",

@@ -254,7 +254,11 @@ class _Draft:
             "told": words("Stakeholders told, by {by}", by=by),
             "resolved": words("Resolved, by {by}", by=by),
         }.get(event.kind)
-        return f"{said}: {_line(words.said(event.note))}" if said and event.note else said
+        if not said or not event.note:
+            return said
+        # What people wrote stays as they wrote it.
+        ours = event.by is None or event.note.startswith("grouped under ")
+        return f"{said}: {_line(words.said(event.note) if ours else event.note)}"
 
     def _cause(self) -> Iterator[str]:
         cause = self._incident.cause

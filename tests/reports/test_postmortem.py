@@ -60,7 +60,7 @@ _Por completar: qué pasó, en dos o tres frases_
 - 12:31 - Equipo notificado por guardia
 - 12:32 - No se pudo notificar por correo: refused
 - 12:35 - Acuse de recibo del incidente 1 a tiempo, por Rodrigo Tapia: disco lleno
-- 12:36 - Stakeholders notificados, por Rodrigo Tapia: Llamé
+- 12:36 - Stakeholders notificados, por Rodrigo Tapia: Since noon, by phone
 - 12:36 - Primer resultado incumplido: LATENCY-1 api/list
 - 12:36 - Incidente 2 detectado: LATENCY-1 api/list
 - 12:40 - Restaurado: DATABASE-1 main
@@ -122,7 +122,7 @@ def down(history: History) -> Incident:
         member = incidents.add(opened, replace(second, measurements=()))
         incidents.group(opened, member, at=at(6), under=first.number)
         first = incidents.acknowledge(opened, first, at=at(5), by="Rodrigo Tapia", said="disco\nlleno")
-        incidents.note(opened, first.number, at=at(6), kind="told", by="Rodrigo Tapia", note="Llamé")
+        incidents.note(opened, first.number, at=at(6), kind="told", by="Rodrigo Tapia", note="Since noon, by phone")
         first = incidents.recover(opened, first, at=at(10))
         for number, (channel, came_back) in enumerate((("guardia", "accepted"), ("correo", "refused")), start=1):
             about = {"id": number, "at": at(number), "system": "mira", "environment": "production", "route": "turno"}

@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from babel.messages.pofile import read_po
 
+from fixtures.answering import NOT_VERIFIED
 from reports.headlines import HEADLINES
+from reports.incidents import WHY_OVER
 from reports.requirement import Measurement
 from reports.wording import LANGUAGES, SAID_BY_OTHERS, Wording
 
@@ -119,6 +121,10 @@ def test_everything_measured_or_told_has_a_translation() -> None:
 
 def test_every_headline_has_a_translation() -> None:
     assert sorted({*HEADLINES.values(), *SAID_BY_OTHERS} - set(TRANSLATED)) == [], MISSING
+
+
+def test_every_reason_why_an_incident_is_over_has_a_translation() -> None:
+    assert sorted({*WHY_OVER.values(), NOT_VERIFIED} - set(TRANSLATED)) == [], MISSING
 
 
 def test_every_requirement_has_a_headline() -> None:
