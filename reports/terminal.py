@@ -51,6 +51,8 @@ class ClosingTable:
             if messages:
                 terminalreporter.section(f"{len(messages)} {outcome}", bold=True)
                 terminalreporter.write_line("\n\n".join(messages))
+        if not results:  # of what is due often nothing
+            return
         terminalreporter.section("what was verified")
         brief = len(results) > MOST_ROWS
         shown = [each for each in results if not brief or each.outcome is not Outcome.PASSED]
@@ -110,7 +112,11 @@ def _figures(result: Result) -> list[tuple[str, str]]:
     """What was observed and its limit: each measurement held to one, or the reason where that is what counts."""
     held = [each for each in result.measurements if each.comparison]
     if not held or result.outcome in (Outcome.UNVERIFIED, Outcome.NOT_APPLICABLE):
-        return [(result.measurements[-1].observed_text if result.measurements else result.message, "")]
+        if not result.measurements:
+            return [(result.message, "")]
+        last = result.measurements[-1]
+        figure = result.outcome is Outcome.PASSED  # else it is a reason, in words
+        return [(f"{last.what}: {last.observed_text}" if figure else last.observed_text, "")]
     if result.outcome is Outcome.BREACHED:
         held = [each for each in held if not each.holds]
     names = [each.what for each in held]

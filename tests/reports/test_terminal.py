@@ -63,6 +63,16 @@ def test_each_check_run_has_its_row_and_the_gravest_is_last(
     assert "2 passed, 1 breached, 1 unverified, 1 waived, 1 not applicable" in lines
 
 
+def test_a_figure_without_a_limit_is_named(pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = printed(pytester, capsys, result("USAGE-1", Outcome.PASSED, FACT))
+    assert row(lines, "USAGE-1") == ["USAGE-1", "shop/web", "rows: 7", "passed"]
+
+
+def test_a_run_that_judged_nothing_has_no_table(pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]) -> None:
+    end(pytester)
+    assert "requirement" not in capsys.readouterr().out
+
+
 def test_a_waived_row_says_by_whom_and_until_when(
     pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
 ) -> None:
