@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fixtures.system import System
     from reports.catalogue import Row, State
     from reports.coverage import Tasks
+    from reports.history.store import History
     from reports.postmortem import About, Facts
 
 HOUSE = Path(__file__).parent.parent
@@ -100,16 +101,37 @@ def _date(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def _history() -> "History":
+    """The history that runs have made: one made anew where its address is misspelt would say that there is nothing.
+
+    Raises:
+        Unverified: when its address is none, or there is no such file.
+    """
+    from reports.history.address import VARIABLE
+    from reports.history.store import History
+    from reports.requirement import Unverified
+
+    history = History()
+    file = history.address.file
+    if file is not None and not file.exists():
+        raise Unverified(
+            f"reading the history in {file}",
+            came_back="no such file",
+            remedy=f"Set {VARIABLE} to where runs put their results; the first of them makes it",
+        )
+    return history
+
+
 def _prune(chosen: argparse.Namespace) -> int:
     from fixtures.clock import Clock
     from reports.history.kept import milliseconds
     from reports.history.retention import KEPT, prune
-    from reports.history.store import History
     from reports.requirement import Unverified
 
     try:
-        history = History()
-        removed = prune(history, milliseconds(Clock().now()), keep=chosen.keep or KEPT, dry_run=chosen.dry_run)
+        history = _history()
+        keep = KEPT if chosen.keep is None else chosen.keep
+        removed = prune(history, milliseconds(Clock().now()), keep=keep, dry_run=chosen.dry_run)
     except Unverified as reason:
         return _refuse(f"Not all was removed: {reason}")
     would = "would go" if chosen.dry_run else "removed"
@@ -120,15 +142,18 @@ def _prune(chosen: argparse.Namespace) -> int:
 
 def _export(chosen: argparse.Namespace) -> int:
     from reports.history.exporting import export
-    from reports.history.store import History
     from reports.requirement import Unverified
 
+    if chosen.since and chosen.until and chosen.since >= chosen.until:
+        return _refuse(f"Not exported: --until {chosen.until:%Y-%m-%d %H:%M} is not after --since")
     try:
-        count = export(History(), chosen.output, system=chosen.system, since=chosen.since, until=chosen.until)
+        count = export(_history(), chosen.output, system=chosen.system, since=chosen.since, until=chosen.until)
     except BrokenPipeError:  # whoever reads them has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (Unverified, OSError) as reason:
+    except OSError as error:
+        return _refuse(f"Not exported: {chosen.output or 'the output'}: {error.strerror}")
+    except Unverified as reason:
         return _refuse(f"Not exported: {reason}")
     if chosen.output is not None:
         _say(f"{count} results: {chosen.output}")
@@ -216,7 +241,6 @@ def _list_incidents(chosen: argparse.Namespace) -> int:
     from fixtures.answering import AnsweringError, headers
     from fixtures.clock import Clock
     from fixtures.system import SystemFileError
-    from reports.history.store import History
     from reports.incident_pages import in_one_line
     from reports.requirement import Unverified
 
@@ -225,7 +249,8 @@ def _list_incidents(chosen: argparse.Namespace) -> int:
         from reports.history import incidents
 
         told = headers(chosen.systems, chosen.system)
-        with History().reading() as opened:
+        history = _history()
+        with history.reading() as opened:
             asked = incidents.all_of if chosen.all else incidents.unresolved_of
             found = [
                 in_one_line(each, zone=ZoneInfo(header.timezone), now=now)
@@ -234,7 +259,8 @@ def _list_incidents(chosen: argparse.Namespace) -> int:
             ]
     except (AnsweringError, SystemFileError, Unverified) as reason:
         return _refuse(f"No incident was looked for: {reason}")
-    _say("\n".join(found) or f"No incident{'' if chosen.all else ' that nobody has resolved'}.")
+    none = f"No incident{'' if chosen.all else ' that nobody has resolved'} of {', '.join(told)}"
+    _say("\n".join(found) or f"{none} in {history.address.shown}.")
     return 0
 
 
@@ -275,14 +301,13 @@ def _known(chosen: argparse.Namespace, now: datetime) -> "tuple[Facts, About] | 
     """What is known of an incident and its system; why not, where it is not."""
     from fixtures.answering import AnsweringError, headers, step_for
     from fixtures.system import SystemFileError
-    from reports.history.store import History
     from reports.postmortem import About, gathered
     from reports.requirement import Unverified
 
     try:
         from reports.history import incidents
 
-        with History().reading() as opened:
+        with _history().reading() as opened:
             found = incidents.one(opened, chosen.number)
             if found is None:
                 return f"There is no incident {chosen.number}; python -m reports incidents lists them."
@@ -311,11 +336,10 @@ def _answer_incident(chosen: argparse.Namespace) -> int:
     from fixtures.clock import Clock
     from fixtures.signing import SigningError
     from fixtures.system import SystemFileError
-    from reports.history.store import History
     from reports.requirement import Unverified
 
     try:
-        answered = chosen.answer(Answering(History(), folder=chosen.systems, clock=Clock()), chosen)
+        answered = chosen.answer(Answering(_history(), folder=chosen.systems, clock=Clock()), chosen)
     except (AnsweringError, SigningError, SystemFileError, Unverified) as reason:
         return _refuse(f"Nothing was changed: {reason}")
     for each in answered.incidents:

@@ -12,6 +12,7 @@ from sqlalchemy import and_, select
 
 from reports.history.kept import milliseconds, moment
 from reports.history.tables import OUTCOMES, detail, result, run, series
+from reports.requirement import Unverified
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
@@ -54,11 +55,12 @@ def export(
         How many results they are.
 
     Raises:
-        Unverified: when the history cannot be read.
+        Unverified: when the history cannot be read, or holds nothing of that system.
         OSError: when the file cannot be written.
     """
     first, last = (None if each is None else milliseconds(each) for each in (since, until))
     with history.reading() as opened:
+        _must_be_known(opened, history, system)
         found = documents(opened, system=system, since=first, until=last)
         lines = (f"{json.dumps(each, ensure_ascii=False)}\n" for each in found)
         if output is None:
@@ -71,6 +73,16 @@ def export(
         finally:
             unfinished.unlink(missing_ok=True)
         return count
+
+
+def _must_be_known(opened: "Connection", history: "History", system: str | None) -> None:
+    known = sorted(opened.execute(select(series.c.system).distinct()).scalars())
+    if system is not None and system not in known:
+        raise Unverified(
+            f'looking for the results of "{system}" in {history.address.shown}',
+            came_back="none on record",
+            remedy=f"Name one of: {', '.join(known)}" if known else "Let a run put its results there first",
+        )
 
 
 def _write(file: TextIO, lines: Iterable[str]) -> int:

@@ -3,17 +3,18 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from reports.__main__ import main
 from reports.history import exporting
-from reports.history.kept import moment
+from reports.history.kept import milliseconds, moment
 from reports.history.store import History
 from reports.requirement import Outcome, Unverified
 from tests.conftest import HOUSE
-from tests.reports.history.past import HOUR, T, put, result
+from tests.reports.history.past import HOUR, MINUTE, T, put, result
 
 
 def exported(history: History, tmp_path: Path, **limits: object) -> list[dict[str, object]]:
@@ -124,7 +125,23 @@ def test_the_command_writes_a_file_and_says_so(capsys: pytest.CaptureFixture[str
     assert main(["history", "export", "-o", str(tmp_path / "all.jsonl")]) == 0
     assert capsys.readouterr().out == f"2 results: {tmp_path / 'all.jsonl'}\n"
     assert main(["history", "export", "-o", str(tmp_path / "missing" / "all.jsonl")]) == 1
-    assert "Not exported: " in capsys.readouterr().err
+    assert f"Not exported: {tmp_path / 'missing' / 'all.jsonl'}: No such file" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--system", "shp"], 'looking for the results of "shp" in {history}: none on record. Name one of: shop'),
+        (["--since", "2026-11-27", "--until", "2026-11-20"], "--until 2026-11-20 00:00 is not after --since"),
+    ],
+)
+def test_what_would_export_nothing_by_mistake_is_refused(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["history", "export", "-o", str(tmp_path / "all.jsonl"), *arguments]) == 1
+    assert told.format(history=tmp_path / "history.db") in capsys.readouterr().err
+    assert not (tmp_path / "all.jsonl").exists()
 
 
 @pytest.mark.usefixtures("kept")
@@ -133,6 +150,16 @@ def test_the_command_says_what_it_removed(capsys: pytest.CaptureFixture[str]) ->
     assert "0 results would go" in capsys.readouterr().out
     assert main(["history", "prune", "--keep", "1h"]) == 0
     assert "results removed" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("kept")
+def test_nothing_is_kept_where_that_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    began = milliseconds(datetime.now(UTC)) - 10 * HOUR
+    put(History(), *(result(began + number * MINUTE) for number in range(0, 300, 2)))
+    assert main(["history", "prune", "--dry-run"]) == 0
+    assert ": 0 results would go" in capsys.readouterr().out
+    assert main(["history", "prune", "--keep", "0s"]) == 0
+    assert ": 0 results removed" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -147,6 +174,17 @@ def test_wrong_usage_is_told(capsys: pytest.CaptureFixture[str], arguments: list
     with pytest.raises(SystemExit, match="2"):
         main(["history", *arguments])
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["history", "export"], ["history", "prune"], ["incidents"]])
+def test_a_misspelt_history_is_told_and_not_made(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "histroy" / "constancia.db"
+    monkeypatch.setenv("CONSTANCIA_HISTORY", f"sqlite:///{file}")
+    assert main(command) == 1
+    assert f"reading the history in {file}: no such file. Set CONSTANCIA_HISTORY to" in capsys.readouterr().err
+    assert not file.parent.exists()
 
 
 @pytest.mark.parametrize("command", ["export", "prune"])
