@@ -214,7 +214,8 @@ class WhatIsDue:
         dead = [each for each in dead_runs(self._spool) if each != run]
         with self._history.writing() as opened:
             kept.give_back(opened, dead)
-            for name, plan in self._plans.items() if keep else ():
+            # In one order, lest two runs wait for each other.
+            for name, plan in sorted(self._plans.items()) if keep else ():
                 digest = self._asked.digest(name)
                 kept.keep(opened, self._place(name), self._asked.selection, digest=digest, document=plan.as_text())
         for each in dead:
@@ -222,7 +223,7 @@ class WhatIsDue:
         wanted = self._look()
         taken: set[Due] = set()
         with self._history.writing() as opened:
-            for name, plan in self._plans.items():
+            for name, plan in sorted(self._plans.items()):
                 until = {each.key: now + each.limit // timedelta(milliseconds=1) for each in plan.checks}
                 asked = {(each, target): until[each, target] for system, each, target in wanted if system == name}
                 credible = now + plan.credible // timedelta(milliseconds=1)
