@@ -228,7 +228,7 @@ class Alerts:
             if outcome == ACCEPTED:
                 break
         watched = self._watched
-        message = Message(watched.name, watched.environment, route.name, letter.kind, subject, text)
+        message = Message(watched.name, watched.environment, route.name, letter.kind, subject)
         numbers = (each.incident.number for each in letter.news if each.incident.number)
         return Delivery(message, tuple(attempts), tuple(numbers))
 

@@ -116,7 +116,7 @@ class Heartbeats:
             with self._history.writing() as opened:
                 for each in self._faults:
                     environment = self._run.systems[each.system].environment
-                    message = Message(each.system, environment, "", CHANNEL, each.why.what, "")
+                    message = Message(each.system, environment, "", CHANNEL, each.why.what)
                     attempted(opened, message, Attempt(milliseconds(self._now()), CHANNEL, each.why.came_back), [])
         except Unverified:
             return  # the history's own plugin says that it is away; the terminal says what could not be sent

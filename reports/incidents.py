@@ -11,6 +11,7 @@ from reports.history.kept import Kept, milliseconds
 from reports.history.store import History
 from reports.lifecycle import (
     FLAPPING,
+    HOLDS_FOR,
     RESPONSE,
     UNVERIFIED_FOR,
     Confirmed,
@@ -80,6 +81,8 @@ class Incidents:
     def follow(self, results: Sequence[Kept], now: datetime) -> Sequence[Change]:
         """Do what the results of a scheduled run come to, all of it or nothing, and say what was done.
 
+        So it does with those of earlier ones that were put on record and not followed.
+
         Args:
             results: of this system, on record already; only of requirements that people are alerted to.
             now: the time.
@@ -110,14 +113,29 @@ class _Following:
         self._open = {(each.requirement, each.target): each for each in known}
 
     def changes(self, results: Sequence[Kept]) -> Iterator[Change]:
+        ours = {(each.requirement, each.target) for each in results}
+        left = [each for each in self._left() if (each.requirement, each.target) not in ours]
         # Recovered first: what passes again is nobody's cause any more.
-        judged = [(each, self._newest_first(each)) for each in results if self._matters(each)]
+        judged = [(each, self._newest_first(each)) for each in (*results, *left) if self._matters(each)]
         for result, row in judged:
             yield from self._recovered(result, row)
         new = [self._described(row[0], found) for _, row in judged if (found := self._to_open(row)) is not None]
         # The gravest first, so that what comes of it is opened as its own.
         for each in sorted(new, key=gravity):
             yield from self._opened_or_joined(each)
+
+    def _left(self) -> Sequence[Kept]:
+        """What other scheduled runs found that perhaps nobody followed: they were killed, or the history was away.
+
+        What is due once a month would else be silent for one. What speaks for nothing any more is left out: it may be
+        verified no longer.
+        """
+        from reports.history.questions import newest_scheduled
+
+        seen, now = self._seen, milliseconds(self._now)
+        soon = milliseconds(self._now + AHEAD)
+        found = newest_scheduled(self._opened, seen.system, seen.environment, seen.vantage, until=soon)
+        return [each for each in found if now - each.at <= HOLDS_FOR * each.every]
 
     def _matters(self, result: Kept) -> bool:
         """Whether a result can change anything: of a lost one it may not even be known what it was of."""

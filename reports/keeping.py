@@ -125,4 +125,5 @@ class HistoryKeeper:
             bound=float(figure.limit) if figure is not None and isinstance(figure.limit, int | float) else None,
             what="" if figure is None else figure.what,
             unit="" if figure is None else figure.unit,
+            paged=result.paged,
         )

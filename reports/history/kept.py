@@ -95,6 +95,7 @@ class Kept:
         bound: that figure's limit.
         what: that figure's name.
         unit: that figure's unit, "s" and "bytes" among them.
+        paged: whether people are alerted to a breach.
         vantage: from where it was seen; filled in by the store.
         run: the run's uuid; filled in by the store.
     """
@@ -113,6 +114,7 @@ class Kept:
     bound: float | None = None
     what: str = ""
     unit: str = ""
+    paged: bool = True
     vantage: str = field(default="", compare=False)
     run: str = field(default="", compare=False)
 

@@ -58,8 +58,7 @@ class Message:
         environment: which deployment of it.
         route: the route's name.
         kind: of the gravest thing that it tells.
-        subject: in one line.
-        body: all else.
+        subject: in one line; what stands below it names people on call, and is kept nowhere.
     """
 
     system: str
@@ -67,7 +66,6 @@ class Message:
     route: str
     kind: str
     subject: str
-    body: str
 
 
 def turns_of(opened: "Connection", incidents: "Sequence[Incident]") -> Mapping[int, Sequence[Event]]:

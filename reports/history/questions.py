@@ -83,6 +83,48 @@ def last(
             bound=row.bound,
             what=row.what,
             unit=row.unit,
+            paged=row.paged,
+            vantage=row.vantage,
+            run=row.uuid,
+        )
+        for row in opened.execute(asked)
+    ]
+
+
+def newest_scheduled(
+    opened: "Connection", system: str, environment: str, vantage: str, *, until: int
+) -> Sequence[Kept]:
+    """The newest result of each series that people are alerted to, where a scheduled run found it; without details.
+
+    Args:
+        opened: for reading.
+        system: its name.
+        environment: which deployment of it.
+        vantage: from where it is seen.
+        until: none from after this, in ms since 1970.
+    """
+    from sqlalchemy import func, select
+
+    newest = result.alias("newest")
+    at = select(func.max(newest.c.at)).where(newest.c.series == series.c.id, newest.c.at <= until)
+    asked = (
+        select(series, result.c.at, result.c.outcome, run.c.uuid)
+        .select_from(series.join(result, result.c.series == series.c.id).join(run, run.c.id == result.c.run))
+        .where(result.c.at == at.correlate(series).scalar_subquery())
+        .where(series.c.system == system, series.c.environment == environment, series.c.vantage == vantage)
+        .where(series.c.paged, run.c.scheduled)
+        .order_by(series.c.requirement, series.c.target)
+    )
+    return [
+        Kept(
+            system=row.system,
+            requirement=row.requirement,
+            target=row.target,
+            severity=row.severity,
+            title=row.title,
+            every=row.every,
+            at=row.at,
+            outcome=OUTCOMES[row.outcome],
             vantage=row.vantage,
             run=row.uuid,
         )

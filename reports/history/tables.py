@@ -56,10 +56,12 @@ series = Table(
     # Without the system's name: "nocobase", "nocobase/case-list".
     Column("target", Text, nullable=False),
     Column("vantage", Text, nullable=False),
-    # Of the last run: severity, title, how often it is due (ms), and what its observed values are.
+    # Of the last run: severity, title, how often it is due (ms), whether people are alerted to it, and what its
+    # observed values are.
     Column("severity", Text, nullable=False),
     Column("title", Text, nullable=False),
     Column("every", BigInteger, nullable=False),
+    Column("paged", Boolean, nullable=False),
     Column("what", Text, nullable=False),
     Column("unit", Text, nullable=False),
     # Until when its hours are rolled up, in ms; at first the hour of its first result.
@@ -243,7 +245,6 @@ message = Table(
     # "accepted", or what came back instead.
     Column("outcome", Text, nullable=False),
     Column("subject", Text, nullable=False),
-    Column("body", Text, nullable=False),
 )
 message_incident = Table(
     "message_incident",

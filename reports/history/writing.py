@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # Of all suites, for PostgreSQL's advisory locks: writers share it, who rolls up has it alone.
 _LOCK = 6_019_447_203
 _OF_A_SERIES = ("system", "environment", "requirement", "target", "vantage")
-_OF_ANY_RUN = ("severity", "title", "every")
+_OF_ANY_RUN = ("severity", "title", "every", "paged")
 _OF_ITS_LAST_RUN = (*_OF_ANY_RUN, "what", "unit")
 _key = attrgetter("system", "requirement", "target")
 _of_its_last_run = attrgetter(*_OF_ITS_LAST_RUN)
@@ -100,6 +100,7 @@ class _Known:
     every: int
     what: str
     unit: str
+    paged: bool
     rolled: int
 
 

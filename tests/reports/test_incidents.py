@@ -2,8 +2,9 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
@@ -64,12 +65,19 @@ class Suite:
 
     def find(self, minutes: float, *, now: float | None = None, **found: str) -> Sequence[Change]:
         """A run finds outcomes so many minutes after noon, by requirement: HEALTH_1="B"; and they are followed."""
+        results = self.record(minutes, found)
+        return self.incidents.follow(results, NOON + (minutes if now is None else now) * MINUTE)
+
+    def record(
+        self, minutes: float, found: Mapping[str, str], *, scheduled: bool = True, paged: bool = True
+    ) -> Sequence[Kept]:
+        """A run finds outcomes, and is killed before they are followed."""
         at = NOON + minutes * MINUTE
-        results = [result(name.replace("_", "-"), outcome, at) for name, outcome in found.items()]
+        results = [replace(result(name.replace("_", "-"), outcome, at), paged=paged) for name, outcome in found.items()]
         systems = {"mira": SystemRun("production", "")}
-        run = Run(uuid4().hex, self.seen.vantage, milliseconds(at), "0", "", scheduled=True, systems=systems)
+        run = Run(uuid4().hex, self.seen.vantage, milliseconds(at), "0", "", scheduled=scheduled, systems=systems)
         self.history.record(run, results)
-        return self.incidents.follow(results, at if now is None else NOON + now * MINUTE)
+        return results
 
     def open(self) -> Sequence[Incident]:
         """What is open."""
@@ -297,6 +305,26 @@ def test_what_is_due_once_a_month_is_not_silent_for_ever(suite: Suite) -> None:
     (change,) = suite.find((days * 24 + 1) * 60, DEPS_1="U")
     assert (change.kind, change.incident.kind) == ("opened", "unverified")
     assert moment(change.incident.began) == NOON + timedelta(hours=1)
+
+
+def test_what_a_killed_run_left_is_followed_by_the_next_one(suite: Suite) -> None:
+    suite.find(0, HEALTH_1="P")
+    suite.record(10, {"DEPS-1": "B", "BACKUP-1": "B"})
+    assert names(suite.find(12, HEALTH_1="P")) == ["opened BACKUP-1", "opened DEPS-1"]
+    suite.record(70, {"BACKUP-1": "P"})
+    assert names(suite.find(72, HEALTH_1="P")) == ["recovered BACKUP-1"]
+    assert not suite.find(74, HEALTH_1="P")
+
+
+def test_what_runs_by_hand_found_and_what_is_for_reports_is_not_followed(suite: Suite) -> None:
+    suite.record(10, {"DEPS-1": "B"}, scheduled=False)
+    suite.record(10, {"BACKUP-1": "B"}, paged=False)
+    assert not suite.find(12, HEALTH_1="P")
+
+
+def test_what_is_verified_no_longer_is_not_followed(suite: Suite) -> None:
+    suite.record(0, {"BACKUP-1": "B"})
+    assert not suite.find(121, HEALTH_1="P")
 
 
 def test_a_result_that_was_lost_opens_nothing(suite: Suite) -> None:
