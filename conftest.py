@@ -156,13 +156,16 @@ def _history_keeper(
     files: "Mapping[str, Path]",
     clock: "Clock",
 ) -> "HistoryKeeper":
-    from reports.history.address import vantage_point
+    from reports.history.address import VARIABLE, vantage_point
     from reports.history.kept import Run, SystemRun, milliseconds
     from reports.history.store import History
     from reports.keeping import HistoryKeeper
     from reports.requirement import Unverified
     from reports.surroundings import digest_of, version
 
+    if config.option.now and not os.environ.get(VARIABLE):
+        said = "puts results of another time on record: name a history for them"
+        raise pytest.UsageError(f"--now {said}, such as {VARIABLE}=sqlite:////tmp/another-time.db")
     try:
         history = History()
     except Unverified as fault:

@@ -240,3 +240,10 @@ def test_no_secret_is_in_anything_that_a_run_writes(operator: "OperatorsFolder",
     ]
     assert not leaks, "\n\n".join(f"{where}: ...{text}" for where, text in leaks[:5])
     assert "[redacted]" in run.output
+
+
+def test_another_time_needs_a_history_of_its_own(operator: "OperatorsFolder") -> None:
+    operator.check("fine", FINE)
+    run = operator.run("--now", "2030-01-01T00:00:00Z", environment={"CONSTANCIA_HISTORY": ""})
+    assert run.code == USAGE, run.output
+    assert "name a history for them, such as CONSTANCIA_HISTORY=sqlite:////tmp/another-time.db" in run.output

@@ -50,7 +50,9 @@ def address_in(variables: Mapping[str, str] = os.environ) -> Address:
         Unverified: when it names neither a SQLite file nor a PostgreSQL.
     """
     url = variables.get(VARIABLE) or f"{_SQLITE}{_HOUSE / 'history' / 'constancia.db'}"
-    if not url.startswith((_SQLITE, _POSTGRESQL)) or url == _SQLITE:
+    # What follows a "?" only SQLAlchemy would read, and what is in memory is gone with the run.
+    unfit = url.startswith(_SQLITE) and ("?" in url or url.removeprefix(_SQLITE) in ("", ":memory:"))
+    if unfit or not url.startswith((_SQLITE, _POSTGRESQL)):
         raise Unverified(
             f"reading the variable {VARIABLE}",
             came_back="neither a SQLite file nor a PostgreSQL",

@@ -162,7 +162,13 @@ def test_a_wrong_password_and_values_stay_out_of_errors(history: History, addres
         assert "guess" not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["mysql://x", "sqlite://", "sqlite:///", "postgresql://role:s3cret@h/x", "history.db"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("mysql://x", "sqlite://", "sqlite:///", "postgresql://role:s3cret@h/x", "history.db"),
+        *("sqlite:///:memory:", "sqlite:////var/lib/history.db?timeout=5"),
+    ],
+)
 def test_an_address_of_another_kind_is_refused_without_being_told(url: str) -> None:
     with pytest.raises(Unverified, match="neither a SQLite file nor a PostgreSQL") as caught:
         address_in({"CONSTANCIA_HISTORY": url})
