@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from fixtures.measure.sql_errors import connecting_words
 from reports.history.address import Address, address_in
 from reports.history.kept import Kept, Run, milliseconds
 from reports.requirement import Outcome, Unverified
@@ -141,6 +142,8 @@ class History:
         # Never the error's own text: SQLAlchemy puts statements and their values into it.
         cause = getattr(error, "orig", None) or error
         state = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
+        if self.address.file is None:
+            state = state or connecting_words(cause)
         came_back = f"{type(cause).__name__}{f' ({state})' if state else ''}"
         place = "its file and folder" if self.address.file else "that PostgreSQL, and let this role create tables there"
         return Unverified(what, came_back=came_back, remedy=f"Let the account of this run read and write {place}")

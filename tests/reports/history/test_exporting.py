@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.embedded import EmbeddedServer
 from reports.__main__ import main
 from reports.history import exporting
 from reports.history.kept import milliseconds, moment
@@ -196,6 +197,29 @@ def test_a_history_that_is_not_there_is_told(
     told = capsys.readouterr().err
     assert "neither a SQLite file nor a PostgreSQL" in told
     assert "s3cret" not in told
+
+
+@pytest.mark.parametrize(
+    ("account", "name", "told"),
+    [
+        ("postgres:wr0ng-password", "postgres", "OperationalError (password authentication failed)"),
+        ("postgres:s3cret-super", "kpet", "OperationalError (no such database or role)"),
+    ],
+)
+def test_why_a_history_in_postgresql_is_not_to_be_had_is_told(
+    account: str,
+    name: str,
+    told: str,
+    *,
+    postgresql: EmbeddedServer,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CONSTANCIA_HISTORY", f"postgresql+psycopg://{account}@127.0.0.1:{postgresql.port}/{name}")
+    assert main(["history", "export"]) == 1
+    said = capsys.readouterr().err
+    assert f"127.0.0.1:{postgresql.port}/{name}: {told}. Let the account" in said
+    assert account not in said
 
 
 def test_whoever_reads_may_stop(kept: str) -> None:
