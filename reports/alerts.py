@@ -267,8 +267,8 @@ class Alerts:
             # Who knows of the cause is not woken for each thing that comes of it, and told of its end with the rest.
             if grouped and each.leader.recovered is None:
                 continue
-            # What is grouped under a leader goes out where the leader does; what a route told of, it tells the end of.
-            if told or any(route.takes(one.severity, one.requirement) for one in (each.incident, each.leader)):
+            # What a route told of, it tells the end of.
+            if told or route in self._ways_of(each):
                 owed = turn(each.incident, each.turns, told, route.name)
                 yield from ((notice, replace(news, first=news.first and not grouped)) for notice, news in owed)
         reminded = [(each.incident, told) for each, told in mine if to_be_reminded(each.incident, each.turns, told)]
@@ -278,6 +278,14 @@ class Alerts:
             # All at once, as soon as one is due: not a message for each, at minutes of their own.
             if latest and milliseconds(now) - min(latest) >= route.remind // _MS:
                 yield from (reminder(incident, told, route.name) for incident, told in reminded)
+
+    def _ways_of(self, known: _Known) -> Sequence[Route]:
+        """The routes that an incident goes out by: its leader's, where one takes that; its own otherwise."""
+        of = [
+            [each for each in self._watched.routes if each.takes(one.severity, one.requirement)]
+            for one in (known.leader, known.incident)
+        ]
+        return of[0] or of[1]
 
 
 def turn(

@@ -232,10 +232,12 @@ def test_what_is_grouped_goes_out_where_its_leader_does(work: AtWork) -> None:
     database, others = Noted(), Noted()
     work.route(noted=[database], requirements=("DATABASE-*",))
     work.route(noted=[others], apart_from=("DATABASE-*",), severities=("P1",))
-    work.opened(0, "LATENCY-1", "P3", leader=work.opened(0).number)
+    leader = work.opened(0).number
+    work.opened(0, "HEALTH-4", leader=leader)
+    work.opened(0, "LATENCY-1", "P3", leader=leader)
     work.tell(0)
-    assert "- 2, P3, LATENCY-1 main: respuestas lentas en promedio\n" in database.received[0][1]
-    assert others.received == []
+    assert "- 3, P3, LATENCY-1 main: respuestas lentas en promedio\n" in database.received[0][1]
+    assert others.received == [], "whoever is told of the cause need not be told of what comes of it by another route"
 
 
 def test_what_comes_of_a_cause_that_was_told_is_told_once_the_cause_is_over(work: AtWork) -> None:
