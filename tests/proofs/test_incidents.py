@@ -133,7 +133,6 @@ def test_a_message_tells_stakeholders_if_it_was_delivered(suite: Suite, outcome:
         "kind": "opened",
         "outcome": outcome,
         "subject": "",
-        "body": "",
     }
 
     def happened(history: Path) -> None:
