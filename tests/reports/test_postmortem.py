@@ -126,7 +126,7 @@ def down(history: History) -> Incident:
         first = incidents.recover(opened, first, at=at(10))
         for number, (channel, came_back) in enumerate((("guardia", "accepted"), ("correo", "refused")), start=1):
             about = {"id": number, "at": at(number), "system": "mira", "environment": "production", "route": "turno"}
-            sent = {"channel": channel, "kind": "opened", "outcome": came_back, "subject": "", "body": ""}
+            sent = {"channel": channel, "kind": "opened", "outcome": came_back, "subject": ""}
             opened.execute(message.insert().values(**about, **sent))
             both = [{"message": number, "incident": each.number} for each in (first, member)]
             opened.execute(message_incident.insert(), both)
