@@ -1,5 +1,6 @@
 """UPTIME-1, UPTIME-2 and UPTIME-3 can fail."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -85,7 +86,9 @@ def test_too_little_is_known(suite: Suite, lab: Lab) -> None:
 
     run = suite.run("mira", since=blind)
     run.expect(grey=UPTIMES)
-    assert "78.33 % of it is known from lab; of that it was up 100 %" in run.said("UPTIME-1 nocobase")
+    # Of 30 days 6.5; a look more or less at the borders is within the last decimal place.
+    said = run.said("UPTIME-1 nocobase")
+    assert re.search(r"78\.3\d? % of it is known from lab; of that it was up 100 %", said), said
 
 
 @pytest.mark.proves("UPTIME-1")
