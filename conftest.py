@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from reports.alerting import Alerting
     from reports.due import Asked
     from reports.history.address import Address
+    from reports.history.store import History
     from reports.keeping import HistoryKeeper
     from reports.ledger import LedgerKeeper
     from reports.redaction import Redactor
@@ -123,7 +124,9 @@ def pytest_configure(config: pytest.Config) -> None:
     except SystemFileError as error:
         raise pytest.UsageError(Redactor((), os.environ)(str(error))) from None
     clock = Clock(config.option.now)
-    chosen = Chosen({name: Targets(each, clock=clock) for name, each in systems.items()}, gate=config.option.gate)
+    history = _history(config)
+    targets = {name: Targets(each, clock=clock, history=history) for name, each in systems.items()}
+    chosen = Chosen(targets, gate=config.option.gate)
     redact = Redactor((secret for each in systems.values() for secret in each.secrets()), os.environ)
     judge = Judge(systems, redact=redact, now=clock.now, blindness=chosen.blindness, diagnose=chosen.diagnose)
     plugins: dict[str, object] = {
@@ -134,14 +137,14 @@ def pytest_configure(config: pytest.Config) -> None:
     }
     keeper = None if hasattr(config, "workerinput") or config.option.collectonly else LedgerKeeper()
     kept = None
-    if keeper is not None:
-        kept = _history_keeper(config, keeper, systems, {name: files[name] for name in systems}, clock)
+    if keeper is not None and history is not None:
+        kept = _history_keeper(config, history, keeper, systems, files, clock)
         plugins |= {"ledger": keeper, "table": ClosingTable(keeper), "history": kept}
-    if config.option.due:
-        plugins["due"] = _what_is_due(config, systems, clock, None if kept is None else kept.run.uuid)
-    if config.option.due and kept is not None and keeper is not None:
-        alerting = _alerting(kept, systems, clock, redact)
-        plugins |= {"alerts": alerting, "heartbeat": _heartbeats(kept, keeper, alerting, systems, clock)}
+    if config.option.due and history is not None:
+        plugins["due"] = _what_is_due(config, history, systems, clock, None if kept is None else kept.run.uuid)
+        if kept is not None and keeper is not None:
+            alerting = _alerting(history, kept, systems, clock, redact)
+            plugins |= {"alerts": alerting, "heartbeat": _heartbeats(history, kept, keeper, alerting, systems, clock)}
     if config.getoption("allure_report_dir", None) and not config.option.collectonly:
         ledger = keeper.ledger if keeper is not None else None
         plugins["allure"] = AllureRecord(systems, files=[files[name] for name in systems], redact=redact, ledger=ledger)
@@ -149,8 +152,22 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(plugin, f"constancia-{name}")
 
 
+def _history(config: pytest.Config) -> "History | None":
+    """The history of the whole run, opened once; none where checks are only listed, whatever is due."""
+    from reports.history.store import History
+    from reports.requirement import Unverified
+
+    if config.option.collectonly and not config.option.due:
+        return None
+    try:
+        return History()
+    except Unverified as fault:
+        raise pytest.UsageError(str(fault)) from None
+
+
 def _history_keeper(
     config: pytest.Config,
+    history: "History",
     ledger: "LedgerKeeper",
     systems: "Mapping[str, System]",
     files: "Mapping[str, Path]",
@@ -158,18 +175,12 @@ def _history_keeper(
 ) -> "HistoryKeeper":
     from reports.history.address import VARIABLE, vantage_point
     from reports.history.kept import Run, SystemRun, milliseconds
-    from reports.history.store import History
     from reports.keeping import HistoryKeeper
-    from reports.requirement import Unverified
     from reports.surroundings import digest_of, version
 
     if config.option.now and not os.environ.get(VARIABLE):
         said = "puts results of another time on record: name a history for them"
         raise pytest.UsageError(f"--now {said}, such as {VARIABLE}=sqlite:////tmp/another-time.db")
-    try:
-        history = History()
-    except Unverified as fault:
-        raise pytest.UsageError(str(fault)) from None
     run = Run(
         uuid=uuid4().hex,
         vantage=vantage_point(),
@@ -182,19 +193,20 @@ def _history_keeper(
     return HistoryKeeper(history, ledger=ledger, run=run, now=clock.now)
 
 
-def _alerting(kept: "HistoryKeeper", systems: "Mapping[str, System]", clock: "Clock", redact: "Redactor") -> "Alerting":
+def _alerting(
+    history: "History", kept: "HistoryKeeper", systems: "Mapping[str, System]", clock: "Clock", redact: "Redactor"
+) -> "Alerting":
     from fixtures.maintenance import Maintenance
     from fixtures.roster import Roster
     from fixtures.routes import routes
     from reports.alerting import Alerting, Followed, drafts_in
     from reports.alerts import Alerts, Watched
     from reports.alerts_unkept import UnkeptAlerts
-    from reports.history.store import History
     from reports.incidents import Incidents, Seen
     from reports.lifecycle import CONFIRMED_BY, Rules
     from reports.postmortem import About
 
-    history, run = History(), kept.run
+    run = kept.run
 
     def followed(system: "System") -> Followed:
         header, maintenance = system.system, Maintenance(system.maintenance, system.timezone)
@@ -219,27 +231,27 @@ def _alerting(kept: "HistoryKeeper", systems: "Mapping[str, System]", clock: "Cl
 
 
 def _heartbeats(
-    kept: "HistoryKeeper", ledger: "LedgerKeeper", alerting: "Alerting", systems: "Mapping[str, System]", clock: "Clock"
+    history: "History",
+    kept: "HistoryKeeper",
+    ledger: "LedgerKeeper",
+    alerting: "Alerting",
+    systems: "Mapping[str, System]",
+    clock: "Clock",
 ) -> object:
     from fixtures.heartbeat import Heartbeat
     from reports.heartbeat import Heartbeats
-    from reports.history.store import History
 
     hearts = {name: Heartbeat(each.heartbeat) for name, each in systems.items() if each.heartbeat}
-    return Heartbeats(hearts, ledger=ledger, told=alerting.told, history=History(), run=kept.run, now=clock.now)
+    return Heartbeats(hearts, ledger=ledger, told=alerting.told, history=history, run=kept.run, now=clock.now)
 
 
-def _what_is_due(config: pytest.Config, systems: "Mapping[str, System]", clock: "Clock", run: str | None) -> object:
-    from reports.history.store import History
-    from reports.requirement import Unverified
+def _what_is_due(
+    config: pytest.Config, history: "History", systems: "Mapping[str, System]", clock: "Clock", run: str | None
+) -> object:
     from reports.scheduled import ToldWhatIsDue, WhatIsDue
 
     if hasattr(config, "workerinput"):
         return ToldWhatIsDue(systems)
-    try:
-        history = History()
-    except Unverified as fault:
-        raise pytest.UsageError(str(fault)) from None
     return WhatIsDue(_asked(config, history.address), systems, history=history, run=run, now=clock.now)
 
 

@@ -1,15 +1,17 @@
 """What is asked of the history."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from reports.history.kept import Kept, measurements_in
 from reports.history.tables import CODES, OUTCOMES, detail, result, run, series
 from reports.requirement import Outcome
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
+
+_FIGURES = (result.c.at, result.c.outcome, result.c.observed, result.c.bound)
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,7 @@ def last(
     asked = (
         select(
             series,
-            result.c.at,
-            result.c.outcome,
-            result.c.observed,
-            result.c.bound,
+            *_FIGURES,
             detail.c.message,
             detail.c.measurements,
             run.c.uuid,
@@ -68,24 +67,10 @@ def last(
     if outcomes:
         asked = asked.where(result.c.outcome.in_([CODES[each] for each in outcomes]))
     return [
-        Kept(
-            system=row.system,
-            requirement=row.requirement,
-            target=row.target,
-            severity=row.severity,
-            title=row.title,
-            every=row.every,
-            at=row.at,
-            outcome=OUTCOMES[row.outcome],
+        replace(
+            _kept(row),
             message=row.message or "",
             measurements=measurements_in(row.measurements) if row.measurements else (),
-            observed=row.observed,
-            bound=row.bound,
-            what=row.what,
-            unit=row.unit,
-            paged=row.paged,
-            vantage=row.vantage,
-            run=row.uuid,
         )
         for row in opened.execute(asked)
     ]
@@ -108,25 +93,32 @@ def newest_scheduled(
     newest = result.alias("newest")
     at = select(func.max(newest.c.at)).where(newest.c.series == series.c.id, newest.c.at <= until)
     asked = (
-        select(series, result.c.at, result.c.outcome, run.c.uuid)
+        select(series, *_FIGURES, run.c.uuid)
         .select_from(series.join(result, result.c.series == series.c.id).join(run, run.c.id == result.c.run))
         .where(result.c.at == at.correlate(series).scalar_subquery())
         .where(series.c.system == system, series.c.environment == environment, series.c.vantage == vantage)
         .where(series.c.paged, run.c.scheduled)
         .order_by(series.c.requirement, series.c.target)
     )
-    return [
-        Kept(
-            system=row.system,
-            requirement=row.requirement,
-            target=row.target,
-            severity=row.severity,
-            title=row.title,
-            every=row.every,
-            at=row.at,
-            outcome=OUTCOMES[row.outcome],
-            vantage=row.vantage,
-            run=row.uuid,
-        )
-        for row in opened.execute(asked)
-    ]
+    return [_kept(row) for row in opened.execute(asked)]
+
+
+def _kept(row: "Row[Any]") -> Kept:
+    """A result, its series and its run, without details."""
+    return Kept(
+        system=row.system,
+        requirement=row.requirement,
+        target=row.target,
+        severity=row.severity,
+        title=row.title,
+        every=row.every,
+        at=row.at,
+        outcome=OUTCOMES[row.outcome],
+        observed=row.observed,
+        bound=row.bound,
+        what=row.what,
+        unit=row.unit,
+        paged=row.paged,
+        vantage=row.vantage,
+        run=row.uuid,
+    )
