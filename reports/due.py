@@ -23,13 +23,11 @@ from zoneinfo import ZoneInfo
 
 from fixtures.measure.due import AHEAD, Judged, Planned, due_at
 from reports.history.address import Address
-from reports.history.kept import milliseconds, moment
+from reports.history.kept import CODES, milliseconds, moment
 from reports.history.plans import Key, Place
 from reports.history.schema import VERSION_TABLE, newest
 from reports.requirement import Outcome
 
-# As the tables keep it; they cannot be asked without SQLAlchemy.
-UNVERIFIED = 2
 CONNECTED_WITHIN = 5
 MOST_NAMED = 5
 NOTED_FOR = timedelta(minutes=5)
@@ -303,7 +301,9 @@ def standing(ask: _Ask, at: Place, now: datetime, *, dead: Collection[str]) -> S
     rows = ask(newest_of_each, (milliseconds(now + AHEAD), *place))
     claims = "SELECT requirement, target, run, until FROM claim WHERE system = ? AND environment = ? AND vantage = ?"
     return Standing(
-        judged={(row[0], row[1]): Judged(moment(row[3]), unverified=row[2] == UNVERIFIED) for row in rows},
+        judged={
+            (row[0], row[1]): Judged(moment(row[3]), unverified=row[2] == CODES[Outcome.UNVERIFIED]) for row in rows
+        },
         claimed={(row[0], row[1]): (row[2], row[3]) for row in ask(claims, place) if row[2] not in dead},
     )
 

@@ -7,11 +7,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from fixtures.measure.due import AHEAD, TRIED_AGAIN
-from reports.history.kept import Kept, milliseconds
+from reports.history.kept import HOLDS_FOR, Kept, milliseconds
 from reports.history.store import History
 from reports.lifecycle import (
     FLAPPING,
-    HOLDS_FOR,
     RESPONSE,
     UNVERIFIED_FOR,
     Confirmed,

@@ -10,15 +10,13 @@ from functools import lru_cache
 
 import pytest
 
-from reports.requirement import Measurement, Outcome
+from reports.requirement import GRAVITY, Measurement, Outcome
 
 PROPERTY = "constancia"
 # xdist reports a worker that died under a phase of its own, "???".
 PHASES = ("setup", "call", "teardown")
 BREACHED = 1
 UNVERIFIED = 6
-# What a later report of the same check run may not cover up.
-GRAVITY = (Outcome.NOT_APPLICABLE, Outcome.PASSED, Outcome.WAIVED, Outcome.UNVERIFIED, Outcome.BREACHED)
 
 
 @dataclass(frozen=True)

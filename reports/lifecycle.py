@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Literal, Protocol, TypeVar
 
-from reports.history.kept import Kept
+from reports.history.kept import HOLDS_FOR, Kept
 from reports.requirement import Measurement, Outcome
 
 MINUTE = 60_000
@@ -19,9 +19,8 @@ SELDOM = 15 * MINUTE
 RESPONSE: Mapping[str, int] = {"P1": 15 * MINUTE, "P2": HOUR, "P3": 4 * HOUR, "P4": 24 * HOUR}
 # Breached again within this time of its recovery, it is the same incident.
 FLAPPING = 30 * MINUTE
-# So many times `every` a requirement may stay unverified, and a result speaks for so many after it at most.
+# So many times `every` a requirement may stay unverified.
 UNVERIFIED_FOR = 3
-HOLDS_FOR = 2
 # A row of results ends where none was taken for 3 x every, but not for less than this: a run beside may be a long one.
 SILENCE = HOUR
 # So far from each other may the incidents of one group have begun.

@@ -50,6 +50,10 @@ class Outcome(StrEnum):
     NOT_APPLICABLE = "not applicable"
 
 
+# What a later result of the same check run may not cover up.
+GRAVITY = (Outcome.NOT_APPLICABLE, Outcome.PASSED, Outcome.WAIVED, Outcome.UNVERIFIED, Outcome.BREACHED)
+
+
 class Severity(StrEnum):
     """How fast people must answer a breach: P1 15 min, P2 1 h, P3 4 h, P4 24 h (operations guide)."""
 

@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from reports.ledger import GRAVITY
 from reports.redaction import Redactor
-from reports.requirement import Outcome
+from reports.requirement import GRAVITY, Outcome
 
 ENVIRONMENT = "environment.properties"
 EXECUTOR = "executor.json"

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from reports.ledger import GRAVITY, LedgerKeeper, Result
-from reports.requirement import FAMILIES, Outcome
+from reports.ledger import LedgerKeeper, Result
+from reports.requirement import FAMILIES, GRAVITY, Outcome
 
 STYLES = {
     Outcome.PASSED: "green",

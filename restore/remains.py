@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from fixtures.short_folder import LOCK
+
 # The purposes (see `short_folder`) of the folders that every run sweeps; a test compares them with what it does.
 PURPOSES = ("backup", "decode", "judge")
-_LOCK = "owner.lock"
 
 
 def anything_left() -> bool:
@@ -24,7 +25,7 @@ def _locks() -> Iterator[Path]:
         for folder in temporary.glob(f"constancia-{purpose}-*"):
             with suppress(OSError):  # gone meanwhile
                 if folder.stat().st_uid == os.geteuid():
-                    yield folder / _LOCK
+                    yield folder / LOCK
 
 
 def _is_unowned(path: Path) -> bool:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from sqlalchemy import and_, select
 
-from reports.history.kept import milliseconds, moment
-from reports.history.tables import OUTCOMES, detail, result, run, series
+from reports.history.kept import OUTCOMES, milliseconds, moment
+from reports.history.tables import detail, result, run, series
 from reports.requirement import Unverified
 
 if TYPE_CHECKING:

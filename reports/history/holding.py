@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, func, literal, or_, select, true
 
-from reports.history.tables import CODES, result, series
+from reports.history.kept import CODES, HOLDS_FOR
+from reports.history.tables import result, series
 from reports.requirement import Outcome
 
 if TYPE_CHECKING:
@@ -18,13 +19,11 @@ if TYPE_CHECKING:
 # In ms.
 HOUR = 3_600_000
 DAY = 24 * HOUR
-# How often a requirement may have come round before its last result says nothing any more.
-ROUNDS = 2
 UP = (CODES[Outcome.PASSED],)
 DOWN = (CODES[Outcome.BREACHED], CODES[Outcome.WAIVED])
 _Number = ColumnElement[Any]
 
-hold: _Number = ROUNDS * series.c.every
+hold: _Number = HOLDS_FOR * series.c.every
 
 
 def touched(at: int, *, every: int, rolled: int) -> Iterable[int]:
@@ -35,7 +34,7 @@ def touched(at: int, *, every: int, rolled: int) -> Iterable[int]:
         every: how often its requirement is due, in ms.
         rolled: until when its series is rolled up, in ms.
     """
-    return range(at // HOUR, min(at + ROUNDS * every, rolled - 1) // HOUR + 1) if at < rolled else ()
+    return range(at // HOUR, min(at + HOLDS_FOR * every, rolled - 1) // HOUR + 1) if at < rolled else ()
 
 
 def least(one: _Number, other: _Number) -> _Number:

@@ -10,6 +10,17 @@ from reports.requirement import Measurement, Outcome
 
 # What is due more often than this keeps its figure alone when it passes: it says the same all day.
 _SELDOM = timedelta(hours=1) // timedelta(milliseconds=1)
+# A result speaks until the next one, and for so many times `every` at most.
+HOLDS_FOR = 2
+# Outcomes as they are stored, for ever.
+CODES: Mapping[Outcome, int] = {
+    Outcome.PASSED: 0,
+    Outcome.BREACHED: 1,
+    Outcome.UNVERIFIED: 2,
+    Outcome.WAIVED: 3,
+    Outcome.NOT_APPLICABLE: 4,
+}
+OUTCOMES: Mapping[int, Outcome] = {code: outcome for outcome, code in CODES.items()}
 
 
 def moment(at: int) -> datetime:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from reports.history.dialects import insert
 from reports.history.incidents import Event
 from reports.history.tables import event, message, message_incident, notice
 
@@ -111,7 +112,7 @@ def claim(opened: "Connection", owed: Sequence[Notice], *, run: str, now: int, u
     # In one order, lest two runs wait for each other.
     in_order = sorted(owed, key=lambda each: (each.incident, each.route, each.kind, each.occasion))
     if in_order:
-        opened.execute(_unless_there(opened), [vars(each) for each in in_order])
+        opened.execute(insert(opened, notice).on_conflict_do_nothing(), [vars(each) for each in in_order])
     # A claim from beyond its longest time was made by a clock that was ahead.
     free = or_(notice.c.until.is_(None), notice.c.until <= now, notice.c.until > now + 2 * (until - now))
     return [
@@ -141,24 +142,11 @@ def settle(opened: "Connection", claimed: Sequence[Notice], *, at: int, number: 
 
 def attempted(opened: "Connection", of: Message, attempt: Attempt, incidents: Sequence[int]) -> int:
     """Put an attempt on record, with the incidents that it was about; its number."""
-    from sqlalchemy import insert
-
-    row = insert(message).values(**vars(of), **vars(attempt)).returning(message.c.id)
+    row = insert(opened, message).values(**vars(of), **vars(attempt)).returning(message.c.id)
     number: int = opened.execute(row).scalar_one()
     if incidents:
-        opened.execute(insert(message_incident), [{"message": number, "incident": each} for each in incidents])
+        opened.execute(insert(opened, message_incident), [{"message": number, "incident": each} for each in incidents])
     return number
-
-
-def _unless_there(opened: "Connection") -> Any:  # noqa: ANN401 -- each dialect has a type of its own
-    """An INSERT that leaves notices alone which are there already."""
-    if opened.dialect.name == "sqlite":
-        from sqlalchemy.dialects.sqlite import insert
-
-        return insert(notice).on_conflict_do_nothing()
-    from sqlalchemy.dialects import postgresql
-
-    return postgresql.insert(notice).on_conflict_do_nothing()
 
 
 def _is(each: Notice) -> "list[Any]":

@@ -2,7 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from reports.history.dialects import insert
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -32,7 +34,7 @@ def keep(opened: "Connection", at: Place, selection: str, *, digest: str, docume
     values = {**vars(at), "selection": selection, "digest": digest, "document": document}
     changed = {"digest": digest, "document": document}
     opened.execute(
-        _insert(opened, plan).values(values).on_conflict_do_update(index_elements=plan.primary_key, set_=changed)
+        insert(opened, plan).values(values).on_conflict_do_update(index_elements=plan.primary_key, set_=changed)
     )
 
 
@@ -73,7 +75,7 @@ def take(
         {**vars(at), "requirement": requirement, "target": target, "run": run, "until": until}
         for (requirement, target), until in sorted(wanted.items())
     ]
-    adding = _insert(opened, claim).values(rows)
+    adding = insert(opened, claim).values(rows)
     taking = adding.on_conflict_do_update(
         index_elements=claim.primary_key,
         set_={"run": adding.excluded.run, "until": adding.excluded.until},
@@ -96,9 +98,3 @@ def give_back(
         giving = giving.where(*(getattr(claim.c, name) == value for name, value in vars(at).items()))
         giving = giving.where(tuple_(claim.c.requirement, claim.c.target).in_(sorted(keys)))
     opened.execute(giving)
-
-
-def _insert(opened: "Connection", table: Any) -> Any:  # noqa: ANN401 -- each dialect has a type of its own
-    from sqlalchemy.dialects import postgresql, sqlite
-
-    return (sqlite if opened.dialect.name == "sqlite" else postgresql).insert(table)

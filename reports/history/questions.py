@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from reports.history.kept import Kept, measurements_in
-from reports.history.tables import CODES, OUTCOMES, detail, result, run, series
+from reports.history.kept import CODES, OUTCOMES, Kept, measurements_in
+from reports.history.tables import detail, result, run, series
 from reports.requirement import Outcome
 
 if TYPE_CHECKING:

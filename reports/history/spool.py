@@ -16,15 +16,13 @@ from typing import IO, Any, Self
 
 from reports.history.kept import Kept, Run
 from reports.history.store import PATIENCE, History
-from reports.requirement import Outcome, Unverified
+from reports.requirement import GRAVITY, Unverified
 
 _MODE = 0o600
 _ENDING = ".jsonl"
 _UNREADABLE = ".unreadable"
 # How often it is looked whether a lock is free, in seconds.
 _POLL = 0.02
-# What a later line on the same result may not cover up.
-_GRAVITY = (Outcome.NOT_APPLICABLE, Outcome.PASSED, Outcome.WAIVED, Outcome.UNVERIFIED, Outcome.BREACHED)
 
 
 class Spooled:
@@ -197,7 +195,7 @@ def _parsed(content: bytes) -> tuple[Run, tuple[Kept, ...]]:
         if new.system not in run.systems:
             raise ValueError(new.system)
         known = results.get((new.system, new.requirement, new.target))
-        if known is None or _GRAVITY.index(new.outcome) > _GRAVITY.index(known.outcome):
+        if known is None or GRAVITY.index(new.outcome) > GRAVITY.index(known.outcome):
             results[new.system, new.requirement, new.target] = new
     return run, tuple(results.values())
 

@@ -4,8 +4,6 @@ Times are milliseconds since 1970 (UTC), so that arithmetic on them is exact. Th
 migrations beside this file; a test compares the two.
 """
 
-from collections.abc import Mapping
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -21,18 +19,6 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-
-from reports.requirement import Outcome
-
-# As they are stored, for ever.
-CODES: Mapping[Outcome, int] = {
-    Outcome.PASSED: 0,
-    Outcome.BREACHED: 1,
-    Outcome.UNVERIFIED: 2,
-    Outcome.WAIVED: 3,
-    Outcome.NOT_APPLICABLE: 4,
-}
-OUTCOMES: Mapping[int, Outcome] = {code: outcome for outcome, code in CODES.items()}
 
 metadata = MetaData(
     naming_convention={

@@ -6,9 +6,10 @@ from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from reports.history.dialects import insert
 from reports.history.holding import HOUR, touched
-from reports.history.kept import Kept, Run
-from reports.history.tables import CODES, detail, late, result, run, series
+from reports.history.kept import CODES, Kept, Run
+from reports.history.tables import detail, late, result, run, series
 from reports.requirement import Outcome
 
 if TYPE_CHECKING:
@@ -153,20 +154,9 @@ def _storable(text: str) -> str:
     return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 
-def unless_there(opened: "Connection", table: "Table") -> Any:  # noqa: ANN401 -- each dialect has a type of its own
-    """An INSERT that leaves rows alone which are there already."""
-    if opened.dialect.name == "sqlite":
-        from sqlalchemy.dialects.sqlite import insert
-
-        return insert(table).on_conflict_do_nothing()
-    from sqlalchemy.dialects import postgresql
-
-    return postgresql.insert(table).on_conflict_do_nothing()
-
-
 def _insert(opened: "Connection", table: "Table", names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Insert rows of these columns, but for those that are there already; as fast as each database can."""
-    new = unless_there(opened, table)
+    new = insert(opened, table).on_conflict_do_nothing()
     if opened.dialect.name == "sqlite":
         statement = str(new.compile(dialect=opened.dialect, column_keys=names))
         opened.exec_driver_sql(statement, [tuple(row) for row in rows])

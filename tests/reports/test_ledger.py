@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from reports.ledger import BREACHED, GRAVITY, UNVERIFIED, Ledger, LedgerKeeper, Result
-from reports.requirement import Measurement, Outcome
+from reports.ledger import BREACHED, UNVERIFIED, Ledger, LedgerKeeper, Result
+from reports.requirement import GRAVITY, Measurement, Outcome
 
 ID = "checks/test_health.py::test_it_is_there[shop/web]"
 
